@@ -1,0 +1,207 @@
+"""The Python surface: ask a question in one call, look at the answer, save it as files."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from whorl import attribution as attributing
+from whorl import auditing, images, pipeline, recipes
+from whorl.challenge import editions
+from whorl.compare import DEFAULT_BLOCK_BYTES, Progress, silent
+from whorl.conclusions import Rules
+from whorl.deliverables import AttributionReport, AuditReport, RunReport
+from whorl.evaluate import evaluate
+from whorl.executors import executor as executor_named
+from whorl.pipeline import Settings
+from whorl.records import BadInput, ImageSet, Recipe
+from whorl.store import Store, sweep
+
+VERSIONED = ("whorl", "numpy", "scipy", "scikit-learn", "scikit-image", "pillow", "numba", "ImageHash")
+FINGERPRINT = "whorl-fingerprint.ward"
+
+
+class Stopped(BadInput):
+    """A strict run that met files it could not read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Running:
+    """How to run: seed, where finished pieces are kept, how much at a time, who does it, who watches."""
+
+    seed: int = 0
+    store: Path | None = None
+    block_bytes: int = DEFAULT_BLOCK_BYTES
+    executor: str = "here"
+    workers: int = 0
+    strict: bool = False
+    progress: Progress = silent
+    command: str = ""
+
+    def settings(self) -> Settings:
+        """Return the pipeline's part of it, the store swept of what a killed run left."""
+        if self.store is not None:
+            sweep(self.store)
+        return Settings(self.seed, self.block_bytes, Store(self.store) if self.store else None, self.progress)
+
+
+def audit(
+    generated: images.Source,
+    members: images.Source,
+    holdout: images.Source,
+    *,
+    patients: str | Path | None = None,
+    patient_from: str | None = None,
+    size: int | None = None,
+    panel: str = "default",
+    recipes: Sequence[str] = (),
+    rules: Rules | None = None,
+    running: Running | None = None,
+    exclude: Path | None = None,
+) -> AuditReport:
+    """Ask whether generated pictures remember the members: folders, tables, lists or arrays of pictures.
+
+    `holdout` are real pictures of the same kind that were certainly not used.
+    """
+    running = running or Running()
+    chosen = _recipes(panel, recipes)
+    load = _Loader(size, running, exclude)
+    made = load(generated, "generated")
+    used = load(members, "members", patients, patient_from)
+    unused = load(holdout, "holdout", patients, patient_from)
+    _stop_if_strict(running, made, used, unused)
+    record = auditing.audit(
+        generated=made,
+        members=used,
+        holdout=unused,
+        recipes=chosen,
+        settings=running.settings(),
+        rules=rules,
+        executor=executor_named(running.executor, running.workers),
+        provenance=_provenance(running),
+    )
+    return AuditReport(record, (used, unused), made)
+
+
+def attribute(
+    images: images.Source,
+    *,
+    count: int | None = None,
+    answers: str | Path | None = None,
+    size: int | None = None,
+    recipe: str = FINGERPRINT,
+    running: Running | None = None,
+    exclude: Path | None = None,
+) -> AttributionReport:
+    """Ask how many generators made the pictures and which made which."""
+    running = running or Running()
+    bag = _Loader(size, running, exclude)(images, "images")
+    _stop_if_strict(running, bag)
+    truth = editions.read_answers(Path(answers), "attribution") if answers is not None else None
+    record = attributing.attribute(
+        images=bag,
+        recipe=recipes.load(recipe),
+        settings=running.settings(),
+        count=count,
+        answers=truth,
+        provenance=_provenance(running),
+    )
+    return AttributionReport(record, bag)
+
+
+def run(
+    recipe: str, edition: str | Path, *, size: int | None = None, running: Running | None = None
+) -> RunReport:
+    """Run one recipe on one edition: fitted on its development part, scored on its test part."""
+    running = running or Running()
+    chosen = recipes.load(recipe)
+    read = editions.read(Path(edition), size=size, progress=running.progress)
+    _stop(running, len(read.quarantined), [f"{entry.file} ({entry.reason})" for entry in read.quarantined])
+    settings = running.settings()
+    scores = pipeline.score(chosen, read.problem, settings)
+    verdicts = pipeline.judge(chosen, scores, read.problem, settings)
+    facts = {**_provenance(running), "recipe_digest": chosen.digest, "problem_digest": read.problem.digest}
+    result = None
+    if read.answers is not None:
+        result = evaluate(chosen, scores, verdicts, read.answers, seed=running.seed, provenance=facts)
+    about = {
+        "recipe": chosen.name,
+        "edition": read.name,
+        "task": chosen.task,
+        "fidelity": chosen.about["fidelity"],
+        "run": chosen.run,
+        "reported": dict(chosen.reported),
+        "rule": verdicts.rule,
+        "threshold": verdicts.threshold,
+        "quarantined": read.quarantined,
+        "notes": [*read.notes, *([] if result else ["no answers in the edition: not evaluated"])],
+        "provenance": facts,
+    }
+    return RunReport(scores, verdicts, result, about)
+
+
+@dataclass(frozen=True)
+class _Loader:
+    """Reads one source after another in the same way."""
+
+    size: int | None
+    running: Running
+    exclude: Path | None
+
+    def __call__(
+        self,
+        source: images.Source,
+        name: str,
+        patients: str | Path | None = None,
+        patient_from: str | None = None,
+    ) -> ImageSet:
+        label = f"reading {name}"
+        return images.load(
+            source,
+            name=name,
+            size=self.size,
+            patients=Path(patients) if patients is not None else None,
+            patient_from=patient_from,
+            progress=lambda done, total: self.running.progress(label, done, total),
+            exclude=self.exclude,
+        )
+
+
+def _recipes(panel: str, names: Sequence[str]) -> list[Recipe]:
+    if names:
+        wanted: Sequence[str] = list(dict.fromkeys(names))
+    elif panel in recipes.panels():
+        wanted = recipes.panels()[panel]
+    else:
+        raise BadInput(f"no panel is called '{panel}'; known: {', '.join(recipes.panels())}")
+    return [recipes.load(name) for name in wanted]
+
+
+def _stop_if_strict(running: Running, *sets: ImageSet) -> None:
+    bad = [f"{entry.file} ({entry.reason})" for found in sets for entry in found.quarantined]
+    _stop(running, len(bad), bad)
+
+
+def _stop(running: Running, count: int, named: Sequence[str]) -> None:
+    if running.strict and count:
+        more = f" and {count - 5} more" if count > 5 else ""
+        raise Stopped(f"--strict: {count} files cannot be read: {'; '.join(named[:5])}{more}")
+
+
+def _provenance(running: Running) -> dict[str, Any]:
+    return {"command": running.command, "versions": versions(), "platform": platform.platform()}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python, whorl and what its numbers rest on."""
+    found = {"python": platform.python_version()}
+    for package in VERSIONED:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found

@@ -1,0 +1,69 @@
+"""Options that several commands share, and how they become a run."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from whorl.records import BadInput
+
+if TYPE_CHECKING:
+    from whorl.api import Running
+
+
+def flag(text: str) -> Parameter:
+    """Return an option that is given or not."""
+    return Parameter(help=text, negative="")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Output:
+    """Where results go, from which seed, and how they are told."""
+
+    out: Annotated[Path | None, Parameter(help="Folder for the results, whorl-COMMAND if not given.")] = None
+    seed: Annotated[int, Parameter(help="Seed of everything random.")] = 0
+    json: Annotated[bool, flag("Print the result as JSON and nothing else.")] = False
+
+    def folder(self, command: str) -> Path:
+        """Return the folder for the results of a command."""
+        return self.out if self.out is not None else Path(f"whorl-{command}")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Reading:
+    """How pictures are read."""
+
+    size: Annotated[int | None, Parameter(help="Bring all pictures to SIZE × SIZE.")] = None
+    strict: Annotated[bool, flag("Stop with exit code 3 if a file cannot be read.")] = False
+
+
+OUTPUT, READING = Output(), Reading()
+
+
+def running(
+    output: Output, store: Path | None, progress: Callable[[str, int, int], None], **more: Any
+) -> Running:
+    """Return how to run a command, with the command itself for the record."""
+    from whorl.api import Running
+
+    if output.seed < 0:
+        raise BadInput(f"--seed {output.seed}: give 0 or more")
+    command = shlex.join(["whorl", *sys.argv[1:]])
+    return Running(seed=output.seed, store=store, progress=progress, command=command, **more)
+
+
+def check_out(out: Path, *sources: Path) -> None:
+    """Refuse to write into a folder of pictures itself; a folder inside it is fine, it is passed over."""
+    for source in sources:
+        if source.is_dir() and out.exists() and out.resolve() == source.resolve():
+            raise BadInput(f"--out {out}: that is a folder of pictures to read; choose another")
+    if out.exists() and not out.is_dir():
+        raise BadInput(f"--out {out}: that is a file; choose a folder")

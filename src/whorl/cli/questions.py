@@ -1,0 +1,207 @@
+"""The commands that answer: audit, attribute, run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from whorl.cli.options import OUTPUT, READING, Output, Reading, check_out, flag, running
+
+if TYPE_CHECKING:
+    from whorl.deliverables import AttributionReport, AuditReport, RunReport
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Attacking:
+    """Which attacks an audit tries, and when it calls a leak."""
+
+    panel: Annotated[str, Parameter(help="Which attacks: fast, default or full.")] = "default"
+    recipes: Annotated[
+        tuple[str, ...], Parameter(help="Recipes to use instead; may be repeated.", negative="")
+    ] = ()
+    alpha: Annotated[float, Parameter(help="Call a leak at this adjusted p-value or less.")] = 0.01
+    permutations: Annotated[int, Parameter(help="How often whole patients are relabelled.")] = 9999
+    executor: Annotated[
+        Literal["here", "processes"], Parameter(help="Run the attacks here or in processes.")
+    ] = "here"
+    workers: Annotated[int, Parameter(help="Processes; 0 = one per core.")] = 0
+    block_kib: Annotated[int, Parameter(help="Memory for one block of similarities; changes no result.")] = (
+        32768
+    )
+
+
+ATTACKING = Attacking()
+Members = Annotated[Path, Parameter(help="Real pictures that trained the generator.")]
+Holdout = Annotated[Path, Parameter(help="Real pictures of the same kind that certainly did not.")]
+Patients = Annotated[Path | None, Parameter(help="CSV with columns file,patient for members and holdout.")]
+PatientFrom = Annotated[
+    str | None, Parameter(help="Regular expression that finds the patient in a file name: '^(P[0-9]+)_'.")
+]
+Truth = Annotated[Path | None, Parameter(help="CSV with columns file,label to score the groups.")]
+Fingerprint = Annotated[str, Parameter(help="Recipe whose features are the fingerprint.")]
+
+
+def audit(
+    generated: Annotated[Path, Parameter(help="Folder, table (file[,patient]) or .npy of pictures.")],
+    *,
+    members: Members,
+    holdout: Holdout,
+    patients: Patients = None,
+    patient_from: PatientFrom = None,
+    with_images: Annotated[bool, flag("Put patients' pictures into the report.")] = False,
+    attacking: Attacking = ATTACKING,
+    reading: Reading = READING,
+    output: Output = OUTPUT,
+) -> None:
+    """Ask whether generated pictures remember the pictures their generator was trained on.
+
+    Example: whorl audit synthetic/ --members train/ --holdout unused/ --patients patients.csv
+    """
+    from whorl import api
+    from whorl.conclusions import Rules
+    from whorl.display import Display, print_json
+
+    out = output.folder("audit")
+    check_out(out, generated, members, holdout)
+    how = {"executor": attacking.executor, "workers": attacking.workers, "strict": reading.strict}
+    with Display(output.json) as display:
+        report = api.audit(
+            generated,
+            members,
+            holdout,
+            patients=patients,
+            patient_from=patient_from,
+            size=reading.size,
+            panel=attacking.panel,
+            recipes=attacking.recipes,
+            rules=Rules(attacking.alpha, attacking.permutations),
+            running=running(output, out / ".store", display, block_bytes=attacking.block_kib * 1024, **how),
+            exclude=out,
+        )
+        page = report.save(out, with_images=with_images)
+    if output.json:
+        print_json(report.to_dict())
+    else:
+        _tell_audit(report, page)
+
+
+def attribute(
+    images: Annotated[Path, Parameter(help="Folder, table or .npy of generated pictures.")],
+    *,
+    generators: Annotated[
+        int | None, Parameter(name=["-k", "--generators"], help="How many there are; estimated if not given.")
+    ] = None,
+    answers: Annotated[
+        Path | None, Parameter(help="CSV with columns file,label to score the groups.")
+    ] = None,
+    recipe: Annotated[
+        str, Parameter(help="Recipe whose features are the fingerprint.")
+    ] = "whorl-fingerprint.ward",
+    reading: Reading = READING,
+    output: Output = OUTPUT,
+) -> None:
+    """Ask how many generators made a bag of pictures, and which made which.
+
+    Example: whorl attribute pictures/ -k 3
+    """
+    from whorl import api
+    from whorl.display import Display, print_json
+
+    out = output.folder("attribute")
+    check_out(out, images)
+    with Display(output.json) as display:
+        report = api.attribute(
+            images,
+            count=generators,
+            answers=answers,
+            size=reading.size,
+            recipe=recipe,
+            running=running(output, out / ".store", display, strict=reading.strict),
+            exclude=out,
+        )
+        page = report.save(out)
+    if output.json:
+        print_json(report.to_dict())
+    else:
+        _tell_attribution(report, page)
+
+
+def run(
+    recipe: Annotated[str, Parameter(help="Name as `whorl recipes` lists it, or FILE.toml:variant.")],
+    edition: Annotated[Path, Parameter(help="Folder with test/ and perhaps dev/ and answers.csv.")],
+    *,
+    reading: Reading = READING,
+    output: Output = OUTPUT,
+) -> None:
+    """Run one recipe on one edition: fitted on dev, scored on test, evaluated when answers are there.
+
+    Example: whorl run m23-vcmi.ssim-max phantom/membership-leaking
+    """
+    from whorl import api
+    from whorl.display import Display, print_json
+
+    out = output.folder("run")
+    check_out(out, edition)
+    with Display(output.json) as display:
+        how = running(output, out / ".store", display, strict=reading.strict)
+        report = api.run(recipe, edition, size=reading.size, running=how)
+        file = report.save(out)
+    if output.json:
+        print_json(report.to_dict())
+    else:
+        _tell_run(report, file)
+
+
+def _tell_audit(report: AuditReport, page: Path) -> None:
+    from whorl.conclusions import number
+    from whorl.display import interval, print_table, report_files, say
+
+    record = report.record
+    say(f"{record.verdict.upper()}: {record.sentence}")
+    rows = [
+        [
+            attack.recipe,
+            interval(attack.auc),
+            interval(attack.tpr),
+            number(attack.p_value),
+            number(attack.p_adjusted),
+        ]
+        for attack in record.attacks
+    ]
+    print_table(
+        ["attack", "AUC (chance 0.5)", "found at 1 % false alarms (chance 0.01)", "p", "adjusted p"], rows
+    )
+    say(f"smallest AUC this audit could have noticed: {record.detectable_auc:.2f}")
+    report_files(record.quarantined, record.notes, page)
+
+
+def _tell_attribution(report: AttributionReport, page: Path) -> None:
+    from whorl.display import chance, interval, print_table, report_files, say
+
+    record = report.record
+    say(f"{record.count} {'generator' if record.count == 1 else 'generators'}. {record.why}")
+    total = len(record.ids)
+    rows = [[cluster.label, str(cluster.size), f"{cluster.size / total:.1%}"] for cluster in record.clusters]
+    print_table(["generator", "pictures", "share"], rows)
+    for measure in record.measures:
+        say(f"{measure.name.replace('_', ' ')}: {interval(measure.interval)}; {chance(measure.chance)}")
+    report_files(record.quarantined, record.notes, page)
+
+
+def _tell_run(report: RunReport, file: Path) -> None:
+    from whorl.conclusions import number
+    from whorl.display import chance, interval, print_table, report_files, say
+
+    result = report.result
+    notes = [*report.about["notes"], *(result.notes if result else ())]
+    if result is not None:
+        rows = [[m.name.replace("_", " "), interval(m.interval), chance(m.chance)] for m in result.measures]
+        print_table(["metric", "value", "by chance"], rows)
+        say(f"p {number(result.p_value if result.p_value is not None else 1.0)} on {result.count} pictures")
+        if result.control is not None:
+            say(f"control, {result.control.name}: {interval(result.control.interval)}")
+    report_files(report.about["quarantined"], notes, file)

@@ -1,0 +1,78 @@
+"""From a panel's evidence to one verdict and the sentence that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from whorl.evidence.power import least_p_value
+from whorl.outcomes import Attack, Verdict
+from whorl.records import Array, BadInput
+
+WEAK = 0.05
+TOO_COARSE = 0.75
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What an audit calls a leak: level of the adjusted p-value, permutations, bootstrap draws."""
+
+    alpha: float = 0.01
+    permutations: int = 9999
+    draws: int = 2000
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < 1:
+            raise BadInput(f"--alpha {self.alpha}: must lie between 0 and 1")
+        if self.permutations < 99:
+            raise BadInput(f"--permutations {self.permutations}: at least 99 are needed")
+
+
+def conclude(
+    attacks: Sequence[Attack], below: Array, sides: tuple[int, int], rules: Rules
+) -> tuple[Verdict, str]:
+    """Weigh the attacks; `below` are adjusted p-values of an AUC under 0.5, `sides` patients per side."""
+    best = min(attacks, key=lambda attack: (attack.p_adjusted, -attack.auc.estimate))
+    found = f"{best.recipe}, AUC {best.auc.estimate:.3f}, adjusted p {number(best.p_adjusted)}"
+    if best.p_adjusted <= rules.alpha:
+        return "leak", f"The generated pictures carry traces of the members ({found})."
+    unsure = _unsure(attacks, below, sides, rules)
+    if unsure:
+        return "cannot tell", unsure
+    if best.p_adjusted <= WEAK:
+        return "cannot tell", (
+            f"A weak sign of a leak ({found}): too weak to call, too strong to dismiss. Give more patients."
+        )
+    smallest = max(attack.detectable_auc for attack in attacks)
+    if smallest > TOO_COARSE:
+        return "cannot tell", (
+            f"Nothing was found, but this audit would have noticed only an AUC of {smallest:.2f} or more. "
+            "Give more patients."
+        )
+    return "no evidence", (
+        f"None of the {len(attacks)} attacks tells members from holdout. An AUC below {smallest:.2f} could "
+        "have gone unnoticed: this is not a proof of safety."
+    )
+
+
+def number(value: float) -> str:
+    """Return a p-value as people write it."""
+    return f"{value:.2g}" if value >= 0.001 else f"{value:.0e}".replace("e-0", "e-")
+
+
+def _unsure(attacks: Sequence[Attack], below: Array, sides: tuple[int, int], rules: Rules) -> str:
+    least = least_p_value(*sides, rules.permutations)
+    if least > rules.alpha:
+        return (
+            f"With {sides[0]} member and {sides[1]} holdout patients no outcome could be significant "
+            f"(smallest possible p {number(least)}, needed {rules.alpha:g}). Give more patients."
+        )
+    if float(below.min()) <= rules.alpha:
+        worst = attacks[int(np.argmin(below))]
+        return (
+            f"The holdout lies nearer to the generated pictures than the members do ({worst.recipe}, AUC "
+            f"{worst.auc.estimate:.3f}): the two sets differ in something else that could hide a leak."
+        )
+    return ""

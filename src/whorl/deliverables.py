@@ -1,0 +1,198 @@
+"""What a question gives back: its record and its pictures, to look at, to tabulate, to save as files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from whorl import exports
+from whorl.outcomes import Attack, Attribution, Audit
+from whorl.records import ImageSet, Result, Scores, Verdicts
+from whorl.report import page
+from whorl.store import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class AuditReport:
+    """An audit with its pictures at hand: look at `record`, `save()` it, or take `to_frame()`."""
+
+    record: Audit
+    real: tuple[ImageSet, ImageSet]
+    generated: ImageSet
+
+    @property
+    def verdict(self) -> str:
+        """The verdict: leak, no evidence or cannot tell."""
+        return self.record.verdict
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `audit.json` holds."""
+        return _audit_content(self.record)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per real picture: file, role, patient and the score of every attack."""
+        import pandas as pd
+
+        header, rows = _score_rows(self.record)
+        return pd.DataFrame(rows, columns=header)
+
+    def save(self, folder: str | Path, *, with_images: bool = False) -> Path:
+        """Write audit.json, scores.csv and report.html; pictures enter the report only when asked for."""
+        out = Path(folder)
+        exports.write_csv(out / "scores.csv", *_score_rows(self.record))
+        exports.write_json(out / "audit.json", self.to_dict())
+        write_text(
+            out / "report.html", page.audit_page(self.record, self._pictures() if with_images else None)
+        )
+        return out / "report.html"
+
+    def _pictures(self) -> dict[str, dict[int, Any]]:
+        members, holdout = self.real
+        real = {}
+        for entry in self.record.exposed:
+            inside = entry.row < len(members)
+            real[entry.row] = (
+                members.pixels[entry.row] if inside else holdout.pixels[entry.row - len(members)]
+            )
+        twins = {
+            entry.twin: self.generated.pixels[entry.twin] for entry in self.record.exposed if entry.twin >= 0
+        }
+        return {"real": real, "generated": twins}
+
+
+@dataclass(frozen=True, eq=False)
+class AttributionReport:
+    """An attribution with its pictures at hand."""
+
+    record: Attribution
+    images: ImageSet
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `attribution.json` holds."""
+        return _attribution_content(self.record)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per picture: file, label, confidence."""
+        import pandas as pd
+
+        return pd.DataFrame(self._rows(), columns=["file", "label", "confidence"])
+
+    def save(self, folder: str | Path) -> Path:
+        """Write attribution.json, labels.csv and report.html."""
+        out = Path(folder)
+        exports.write_csv(out / "labels.csv", ["file", "label", "confidence"], self._rows())
+        exports.write_json(out / "attribution.json", self.to_dict())
+        shown = {row for cluster in self.record.clusters for row in cluster.examples}
+        pictures = {row: self.images.pixels[row] for row in sorted(shown)}
+        write_text(out / "report.html", page.attribution_page(self.record, pictures))
+        return out / "report.html"
+
+    def _rows(self) -> list[tuple[str, str, float]]:
+        record = self.record
+        return [
+            (name, label, float(sure))
+            for name, label, sure in zip(record.ids, record.labels, record.confidence, strict=True)
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class RunReport:
+    """One recipe on one edition: scores, verdicts and, where answers are there, the result."""
+
+    scores: Scores
+    verdicts: Verdicts
+    result: Result | None
+    about: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `result.json` holds."""
+        return {"schema": "whorl.result/1", **self.about, "evaluation": self.result}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per query: file, score, label."""
+        import pandas as pd
+
+        return pd.DataFrame(self._rows(), columns=["file", "score", "label"])
+
+    def save(self, folder: str | Path) -> Path:
+        """Write result.json and verdicts.csv."""
+        out = Path(folder)
+        exports.write_csv(out / "verdicts.csv", ["file", "score", "label"], self._rows())
+        exports.write_json(out / "result.json", self.to_dict())
+        return out / "result.json"
+
+    def _rows(self) -> list[tuple[str, float, str]]:
+        best = self.scores.values.max(axis=1)
+        return [
+            (name, float(value), label)
+            for name, value, label in zip(self.scores.ids, best, self.verdicts.labels, strict=True)
+        ]
+
+
+def _score_rows(record: Audit) -> tuple[list[str], list[list[object]]]:
+    header = ["file", "role", "patient", *(attack.recipe for attack in record.attacks)]
+    facts = zip(record.ids, record.roles, record.patients, record.values, strict=True)
+    return header, [[name, role, patient, *values] for name, role, patient, values in facts]
+
+
+def _audit_content(record: Audit) -> dict[str, Any]:
+    exposed = [
+        {
+            "file": record.ids[entry.row],
+            "patient": record.patients[entry.row],
+            "generated": record.generated_ids[entry.twin] if entry.twin >= 0 else None,
+            "recipe": entry.recipe,
+            "rarity": entry.rarity,
+        }
+        for entry in record.exposed
+    ]
+    return {
+        "schema": "whorl.audit/1",
+        "verdict": record.verdict,
+        "sentence": record.sentence,
+        "alpha": record.alpha,
+        "detectable_auc": record.detectable_auc,
+        "chance": {"auc": 0.5, "tpr_at_1_percent_fpr": 0.01},
+        "attacks": [_attack_content(attack) for attack in record.attacks],
+        "combined": _attack_content(record.combined) if record.combined else None,
+        "exposed": exposed,
+        "quarantined": record.quarantined,
+        "notes": record.notes,
+        "provenance": record.provenance,
+    }
+
+
+def _attack_content(attack: Attack) -> dict[str, Any]:
+    return {
+        "recipe": attack.recipe,
+        "title": attack.title,
+        "auc": attack.auc,
+        "tpr_at_1_percent_fpr": attack.tpr,
+        "p_value": attack.p_value,
+        "p_adjusted": attack.p_adjusted,
+        "detectable_auc": attack.detectable_auc,
+    }
+
+
+def _attribution_content(record: Attribution) -> dict[str, Any]:
+    total = len(record.ids)
+    return {
+        "schema": "whorl.attribution/1",
+        "count": record.count,
+        "count_given": record.count_given,
+        "why": record.why,
+        "choices": record.choices,
+        "clusters": [
+            {"label": cluster.label, "size": cluster.size, "share": cluster.size / total}
+            for cluster in record.clusters
+        ],
+        "measures": record.measures,
+        "quarantined": record.quarantined,
+        "notes": record.notes,
+        "provenance": record.provenance,
+    }

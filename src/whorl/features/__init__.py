@@ -1,0 +1,1 @@
+"""Feature steps: a stack of pictures in, one array per picture out."""

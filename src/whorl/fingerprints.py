@@ -1,0 +1,72 @@
+"""What each group's fingerprint looks like: mean residual, spectrum, radial curve, typical pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from whorl.outcomes import Cluster
+from whorl.records import Array, ImageSet
+
+EXAMPLES = 6
+BATCH = 64
+RINGS = 48
+
+
+def looks(images: ImageSet, labels: Sequence[str], confidence: Array) -> tuple[Cluster, ...]:
+    """Describe every group by its averages; the surest pictures, spread over the group, are the examples."""
+    wanted = np.asarray(labels)
+    names = sorted(set(labels), key=lambda name: (len(name), name))
+    shape = images.pixels.shape[1:]
+    residual = {name: np.zeros(shape) for name in names}
+    power = {name: np.zeros(shape) for name in names}
+    for start in range(0, len(images), BATCH):
+        high, energy = _residuals(images.pixels[start : start + BATCH])
+        part = wanted[start : start + BATCH]
+        for name in np.unique(part):
+            residual[str(name)] += high[part == name].sum(axis=0)
+            power[str(name)] += energy[part == name].sum(axis=0)
+    found = []
+    for name in names:
+        rows = np.flatnonzero(wanted == name)
+        mean_power = power[name] / len(rows)
+        found.append(
+            Cluster(
+                label=name,
+                size=len(rows),
+                examples=_examples(rows, confidence),
+                residual=np.asarray(residual[name] / len(rows), np.float32),
+                spectrum=np.asarray(np.log(mean_power + 1e-3), np.float32),
+                radial=_radial(mean_power),
+            )
+        )
+    return tuple(found)
+
+
+def _residuals(stack: Array) -> tuple[Array, Array]:
+    from scipy.ndimage import gaussian_filter
+
+    grey = np.asarray(stack, np.float32)
+    high = grey - gaussian_filter(grey, [0.0, 1.5, 1.5])
+    height, width = high.shape[1:]
+    taper = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
+    transform = np.fft.fftshift(np.fft.fft2(high * taper), axes=(1, 2))
+    return high, np.asarray((transform.real**2 + transform.imag**2) / np.sum(taper**2))
+
+
+def _examples(rows: Array, confidence: Array) -> tuple[int, ...]:
+    surest = rows[np.argsort(-confidence[rows], kind="stable")][: max(EXAMPLES, len(rows) // 2)]
+    places = np.linspace(0, len(surest) - 1, min(EXAMPLES, len(surest))).round().astype(np.int64)
+    return tuple(int(row) for row in np.sort(surest)[places])
+
+
+def _radial(power: Array) -> Array:
+    """Mean log power over rings of equal width, 0 to half a cycle per pixel."""
+    vertical = np.fft.fftshift(np.fft.fftfreq(power.shape[0]))[:, None]
+    horizontal = np.fft.fftshift(np.fft.fftfreq(power.shape[1]))[None, :]
+    rings = min(RINGS, min(power.shape) // 2)
+    ring = np.minimum((np.hypot(vertical, horizontal) / 0.5 * rings).astype(np.int64), rings).ravel()
+    size = np.maximum(np.bincount(ring, minlength=rings + 1)[:rings], 1)
+    mean = np.bincount(ring, weights=power.ravel(), minlength=rings + 1)[:rings] / size
+    return np.asarray(np.log(mean + 1e-3), np.float32)

@@ -1,0 +1,1 @@
+"""Editions with known answers: a made-up hospital, and generators that leak as much as they are told."""

@@ -1,0 +1,115 @@
+"""What the two questions end in: an audit and an attribution, as plain frozen data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whorl.records import Array, Floats, Interval, Measure, Quarantined
+
+Verdict = Literal["leak", "no evidence", "cannot tell"]
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One recipe's evidence: members against holdout.
+
+    `tpr` is the share of members found at 1 % false alarms; `p_value` counts permutations of whole
+    patients; `p_adjusted` also pays for having tried the whole panel; `detectable_auc` is the smallest
+    AUC that four such audits in five would have noticed.
+    """
+
+    recipe: str
+    title: str
+    auc: Interval
+    tpr: Interval
+    p_value: float
+    p_adjusted: float
+    detectable_auc: float
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """A real member picture with the generated picture nearest to it.
+
+    `row` indexes the audit's real pictures, `twin` its generated ones (-1: none known); `rarity` is the
+    share of holdout pictures that score at least as high under `recipe` (small = more exposed).
+    """
+
+    row: int
+    twin: int
+    recipe: str
+    rarity: float
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """Question 1 answered: is there evidence that the generator remembers its members?
+
+    `values` and `nearest` are (real pictures, attacks); `roles` says `member` or `holdout`.
+    """
+
+    verdict: Verdict
+    sentence: str
+    attacks: tuple[Attack, ...]
+    detectable_auc: float
+    alpha: float
+    ids: tuple[str, ...]
+    roles: tuple[str, ...]
+    patients: tuple[str, ...]
+    values: Floats
+    nearest: NDArray[np.int64]
+    generated_ids: tuple[str, ...]
+    exposed: tuple[Exposed, ...]
+    quarantined: tuple[Quarantined, ...]
+    notes: tuple[str, ...]
+    provenance: Mapping[str, Any]
+    combined: Attack | None = None
+
+
+@dataclass(frozen=True)
+class CountChoice:
+    """How well one number of generators fits: separation (silhouette) and stability under resampling."""
+
+    count: int
+    silhouette: float
+    stability: float
+
+
+@dataclass(frozen=True, eq=False)
+class Cluster:
+    """One presumed generator: its size, typical pictures (indices) and what its fingerprint looks like.
+
+    `residual` (h, w) is the mean high-pass residual, `spectrum` (h, w) the centred mean log power
+    spectrum of the residual, `radial` (r,) its average over rings from low to high frequency.
+    """
+
+    label: str
+    size: int
+    examples: tuple[int, ...]
+    residual: Array
+    spectrum: Array
+    radial: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """Question 2 answered: how many generators, and which picture belongs to which."""
+
+    ids: tuple[str, ...]
+    labels: tuple[str, ...]
+    confidence: Array
+    count: int
+    count_given: bool
+    choices: tuple[CountChoice, ...]
+    why: str
+    coordinates: Array
+    clusters: tuple[Cluster, ...]
+    measures: tuple[Measure, ...]
+    quarantined: tuple[Quarantined, ...]
+    notes: tuple[str, ...]
+    provenance: Mapping[str, Any]

@@ -1,0 +1,250 @@
+"""From a problem and a recipe to scores and verdicts: one short function per arrow."""
+
+from __future__ import annotations
+
+import functools
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from whorl import compare, steps
+from whorl.compare import DEFAULT_BLOCK_BYTES, Loop, Progress, silent
+from whorl.records import Array, BadInput, ImageSet, Problem, Recipe, Scores, Step, Verdicts, digest_of
+from whorl.store import Store
+
+Side = Literal["queries", "generated"]
+BATCH_BYTES = 16 * 2**20
+SHELF_BYTES = 512 * 2**20
+
+
+class Shelf:
+    """Features kept for the next recipe, the longest unused thrown out first."""
+
+    def __init__(self, limit: int = SHELF_BYTES) -> None:
+        self.limit = limit
+        self.kept: OrderedDict[str, Array] = OrderedDict()
+
+    def get(self, key: str, make: Callable[[], Array]) -> Array:
+        """Return what is kept under a key, or make and keep it."""
+        if key in self.kept:
+            self.kept.move_to_end(key)
+            return self.kept[key]
+        made = make()
+        self.kept[key] = made
+        while sum(array.nbytes for array in self.kept.values()) > self.limit and len(self.kept) > 1:
+            self.kept.popitem(last=False)
+        return made
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """How to run, none of which changes a number except the seed."""
+
+    seed: int = 0
+    block_bytes: int = DEFAULT_BLOCK_BYTES
+    store: Store | None = None
+    progress: Progress = silent
+    shelf: Shelf = field(default_factory=Shelf)
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The functions of a recipe, imported, fitted where they need to be, bound to their parameters."""
+
+    recipe: Recipe
+    features: Callable[[ImageSet, Side], Array]
+    similarity: Callable[[Array, Array], Any] | None
+    loop: Loop
+
+
+def score(recipe: Recipe, problem: Problem, settings: Settings) -> Scores:
+    """Score every query: one column per generator or cluster, higher = more likely."""
+    if recipe.task != problem.task:
+        raise BadInput(f"{recipe.name} answers the {recipe.task} question, this is one of {problem.task}")
+    return _score(recipe, problem, problem, settings)
+
+
+def judge(recipe: Recipe, scores: Scores, problem: Problem, settings: Settings) -> Verdicts:
+    """Turn scores into labels by the recipe's rule, with the development part and real-real similarities."""
+    step = _needed(recipe, "decide")
+    offered: dict[str, Callable[[], object]] = {
+        "development": lambda: _development(recipe, problem, settings),
+        "reference": lambda: _among_queries(recipe, problem, settings),
+    }
+    verdicts: Verdicts = _bind(step, offered)(scores)
+    return verdicts
+
+
+def blocks(recipe: Recipe, problem: Problem, settings: Settings) -> list[Array]:
+    """Return the queries' features, one flat table (n, d) for each features step of the recipe."""
+    found: list[Array] = []
+    for step in recipe.chain("features"):
+        alone = tuple(other for other in recipe.steps if other.stage != "features" or other is step)
+        settings.progress(f"fingerprints: {step.name}", len(found), len(recipe.chain("features")))
+        table = _assemble(replace(recipe, steps=alone), problem, settings).features(
+            problem.queries, "queries"
+        )
+        found.append(np.asarray(_flat(table), np.float64))
+    return found
+
+
+def _score(recipe: Recipe, problem: Problem, whole: Problem, settings: Settings) -> Scores:
+    """Score `problem` with parts fitted on `whole`, of which it may be the development part."""
+    key = digest_of("scores", recipe.digest, problem.digest, whole.digest, settings.seed)
+    kept = settings.store.get_scores(key) if settings.store else None
+    if kept is not None:
+        return kept
+    parts = _assemble(recipe, whole, settings)
+    made = _by_scorer(parts, problem, settings) if recipe.one("scorer") else _by_pooling(parts, problem)
+    scores = Scores(made.ids, made.groups, made.values, made.nearest, recipe.name, problem.digest)
+    if settings.store:
+        settings.store.put_scores(key, scores)
+    return scores
+
+
+def _assemble(recipe: Recipe, problem: Problem, settings: Settings) -> Parts:
+    extractors = [_bind(step, {}, fit_on=problem) for step in recipe.chain("features")]
+    similarity = recipe.one("similarity")
+    compared = _bind(similarity, {}, fit_on=problem) if similarity else None
+    loop = Loop(settings.block_bytes, settings.progress, recipe.name)
+    digest = digest_of([step.digest for step in (*recipe.chain("prepare"), *recipe.chain("features"))])
+    fitted = any(steps.find("features", step.name).fitted for step in recipe.chain("features"))
+
+    def features(images: ImageSet, side: Side = "queries") -> Array:
+        prepared = any(step.on != "both" for step in recipe.chain("prepare"))
+        key = digest_of(
+            digest, images.digest, side if prepared else "", problem.digest if fitted else "", settings.seed
+        )
+        return settings.shelf.get(key, lambda: _extract(recipe, extractors, images, side, settings.seed))
+
+    return Parts(recipe, features, compared, loop)
+
+
+def _extract(
+    recipe: Recipe, extractors: list[Callable[..., Array]], images: ImageSet, side: Side, seed: int
+) -> Array:
+    """Prepare and describe the pictures a batch at a time; several features are joined end to end."""
+    preparations = [step for step in recipe.chain("prepare") if step.on in ("both", side)]
+    if not preparations and [step.name for step in recipe.chain("features")] == ["pixels.grey"]:
+        return images.pixels
+    functions = [(step, steps.resolve(step)) for step in preparations]
+    size = max(1, BATCH_BYTES // (8 * int(np.prod(images.pixels.shape[1:]))))
+    batches = []
+    for start in range(0, len(images), size):
+        rows = range(start, min(start + size, len(images)))
+        stack = images.pixels[start : start + size]
+        if functions:
+            stack = np.stack([_prepare(functions, stack[row - start], images.ids[row], seed) for row in rows])
+        found = [extract(stack) for extract in extractors]
+        batches.append(found[0] if len(found) == 1 else np.hstack([_flat(part) for part in found]))
+    return np.concatenate(batches)
+
+
+def _prepare(functions: list[tuple[Step, Callable[..., Any]]], image: Array, name: str, seed: int) -> Array:
+    """Apply the preparations to one picture; noise is drawn from the seed and the picture's own name."""
+    picture = np.asarray(image, np.float32)
+    for step, function in functions:
+        drawn = {}
+        if "seed" in steps.find("prepare", step.name).handed:
+            drawn["seed"] = int(digest_of(seed, name, step.digest)[:12], 16)
+        picture = function(picture, **step.parameters, **drawn)
+    return picture
+
+
+def _by_pooling(parts: Parts, problem: Problem) -> Scores:
+    recipe = parts.recipe
+    step = _needed(recipe, "pool")
+    pool = functools.partial(steps.resolve(step), **step.parameters)
+    walk = compare.pool_columns if steps.find("pool", step.name).transductive else compare.pool_rows
+    calibrate = recipe.one("calibrate")
+    similarity = _similarity(parts)
+    queries = parts.features(problem.queries, "queries")
+    columns, nearest = [], []
+    for images in problem.generated.values():
+        gallery = parts.features(images, "generated")
+        own, place = walk(parts.loop, similarity, pool, queries, gallery)
+        if calibrate is not None:
+            if problem.reference is None:
+                raise BadInput(f"{recipe.name} needs a reference set: real pictures known not to be used")
+            beside = parts.features(problem.reference, "generated")
+            other, _ = walk(parts.loop, similarity, pool, queries, beside)
+            own = _bind(calibrate, {})(own, other)
+        columns.append(own)
+        nearest.append(place)
+    return Scores(
+        problem.queries.ids, tuple(problem.generated), np.column_stack(columns), np.column_stack(nearest)
+    )
+
+
+def _by_scorer(parts: Parts, problem: Problem, settings: Settings) -> Scores:
+    step = _needed(parts.recipe, "scorer")
+    offered: Mapping[str, Callable[[], object]] = {
+        "features": lambda: parts.features,
+        "compare": lambda: functools.partial(parts.loop.rows, _similarity(parts)),
+        "outcomes": lambda: _outcomes(parts.recipe, problem, settings),
+        "seed": lambda: settings.seed,
+    }
+    scores: Scores = _bind(step, offered)(problem)
+    return scores
+
+
+def _outcomes(recipe: Recipe, problem: Problem, settings: Settings) -> dict[str, tuple[Scores, Verdicts]]:
+    found = {}
+    for name, member in recipe.members.items():
+        scores = score(member, problem, settings)
+        found[name] = (scores, judge(member, scores, problem, settings))
+    return found
+
+
+def _development(recipe: Recipe, problem: Problem, settings: Settings) -> object:
+    part = problem.development
+    return None if part is None else (_score(recipe, part.problem, problem, settings), part.answers)
+
+
+def _among_queries(recipe: Recipe, problem: Problem, settings: Settings) -> Scores:
+    key = digest_of("among", recipe.digest, problem.queries.digest, settings.seed)
+    kept = settings.store.get_scores(key) if settings.store else None
+    if kept is not None:
+        return kept
+    parts = _assemble(recipe, problem, settings)
+    queries = parts.features(problem.queries, "queries")
+    values = compare.among_themselves(parts.loop, _similarity(parts), queries)
+    groups = ("largest", "mean", "spread")
+    made = Scores(problem.queries.ids, groups, values, np.full(values.shape, -1, np.int64), recipe.name)
+    if settings.store:
+        settings.store.put_scores(key, made)
+    return made
+
+
+def _bind(
+    step: Step, offered: Mapping[str, Callable[[], object]], fit_on: Problem | None = None
+) -> Callable[..., Any]:
+    """Return the step's function with its parameters and what it asks to be handed; classes are fitted."""
+    description = steps.find(step.stage, step.name)
+    function = steps.resolve(step)
+    if description.fitted:
+        machine: Callable[..., Any] = function(**step.parameters)
+        machine.fit(fit_on)  # type: ignore[attr-defined]
+        return machine
+    given = {name: make() for name, make in offered.items() if name in description.handed}
+    return functools.partial(function, **step.parameters, **given)
+
+
+def _similarity(parts: Parts) -> Callable[[Array, Array], Any]:
+    if parts.similarity is None:
+        raise BadInput(f"{parts.recipe.name} has no similarity step")
+    return parts.similarity
+
+
+def _needed(recipe: Recipe, stage: str) -> Step:
+    step = recipe.one(stage)
+    if step is None:
+        raise BadInput(f"{recipe.name} has no {stage} step")
+    return step
+
+
+def _flat(array: Array) -> Array:
+    return array.reshape(len(array), -1)

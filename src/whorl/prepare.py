@@ -1,0 +1,115 @@
+"""Preparation steps: one grey picture in, one out, float32 on the scale 0 to 255."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from whorl.records import BadInput, Floats
+
+VERSION = 1
+
+
+def resize(image: Floats, size: int = 256) -> Floats:
+    """Scale to size × size with an antialiasing bilinear filter.
+
+    (h, w) -> (size, size).
+    """
+    if size < 8:
+        raise BadInput(f"prepare.resize: size {size} is too small, the least is 8")
+    picture = Image.fromarray(np.asarray(image, np.float32))
+    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR), np.float32)
+
+
+def crop(image: Floats, size: int = 224) -> Floats:
+    """Cut out the middle; a smaller side stays as it is.
+
+    (h, w) -> (min(h, size), min(w, size)).
+    """
+    height, width = image.shape
+    top, left = max(0, (height - size) // 2), max(0, (width - size) // 2)
+    return np.ascontiguousarray(image[top : top + size, left : left + size], np.float32)
+
+
+def equalise(image: Floats) -> Floats:
+    """Equalise the histogram over 256 grey levels.
+
+    (h, w) -> (h, w); a constant picture stays as it is.
+    """
+    levels = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    cumulative = np.cumsum(np.bincount(levels.ravel(), minlength=256))
+    first = cumulative[levels.min()]
+    if first == levels.size:
+        return np.asarray(image, np.float32).copy()
+    table = np.rint((cumulative - first) * 255.0 / (levels.size - first)).clip(0, 255)
+    return np.asarray(table[levels], np.float32)
+
+
+def laplacian(image: Floats) -> Floats:
+    """Absolute 3 × 3 Laplacian, cut at 255.
+
+    (h, w) -> (h, w).
+    """
+    from scipy.ndimage import laplace
+
+    return np.asarray(np.minimum(np.abs(laplace(np.asarray(image, np.float32), mode="reflect")), 255), np.float32)
+
+
+def binarise(image: Floats) -> Floats:
+    """Black and white at Otsu's threshold.
+
+    (h, w) -> (h, w) of 0 and 255; a constant picture becomes black.
+    """
+    from skimage.filters import threshold_otsu
+
+    if image.min() == image.max():
+        return np.zeros_like(image, np.float32)
+    return np.where(image > threshold_otsu(image), 255, 0).astype(np.float32)
+
+
+def contrast(image: Floats, factor: float = 1.5) -> Floats:
+    """Stretch about the mean by a factor, cut to 0..255.
+
+    (h, w) -> (h, w).
+    """
+    mean = np.mean(image, dtype=np.float64)
+    return np.clip(mean + factor * (image - mean), 0, 255).astype(np.float32)
+
+
+def gaussian_noise(image: Floats, sigma: float = 10.0, seed: int = 0) -> Floats:
+    """Add Gaussian noise of `sigma` grey levels, cut to 0..255.
+
+    (h, w) -> (h, w); the seed differs for every picture.
+    """
+    noise = np.random.default_rng(seed).normal(0.0, sigma, image.shape)
+    return np.clip(image + noise, 0, 255).astype(np.float32)
+
+
+def salt_and_pepper(image: Floats, share: float = 0.01, seed: int = 0) -> Floats:
+    """Turn a share of the pixels black or white, half each.
+
+    (h, w) -> (h, w); the seed differs for every picture.
+    """
+    chance = np.random.default_rng(seed).random(image.shape)
+    noisy = np.where(chance < share / 2, 0, image)
+    return np.where(chance > 1 - share / 2, 255, noisy).astype(np.float32)
+
+
+def opening(image: Floats, size: int = 3) -> Floats:
+    """Grey morphological opening with a square: bright specks vanish.
+
+    (h, w) -> (h, w).
+    """
+    from scipy.ndimage import grey_opening
+
+    return np.asarray(grey_opening(image, size=(size, size)), np.float32)
+
+
+def closing(image: Floats, size: int = 3) -> Floats:
+    """Grey morphological closing with a square: dark specks vanish.
+
+    (h, w) -> (h, w).
+    """
+    from scipy.ndimage import grey_closing
+
+    return np.asarray(grey_closing(image, size=(size, size)), np.float32)

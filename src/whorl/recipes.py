@@ -1,0 +1,214 @@
+"""Read and check recipes: one text file per system, one level of inheritance, no expressions."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from whorl import steps
+from whorl.records import STAGES, BadInput, Recipe, Side, Step, Task
+
+Fidelity = Literal["matches authors' numbers", "from the text", "approximation", "our own"]
+Spec = str | dict[str, Any]
+Chain = Spec | list[Spec]
+REPLACED_BY = {"scorer": ("pool", "calibrate"), "pool": ("scorer",)}
+PANELS = "panels.toml"
+
+
+class Strict(BaseModel):
+    """A table of the file; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class About(Strict):
+    """Where a system comes from and how faithfully it is rebuilt."""
+
+    title: str = Field(min_length=1)
+    team: str = ""
+    authors: str = ""
+    year: int
+    reference: str = Field(min_length=1)
+    task: Task
+    fidelity: Fidelity
+    reason: str = ""
+
+
+class Stages(Strict):
+    """The steps of a base or a variant, by stage."""
+
+    prepare: Chain | None = None
+    features: Chain | None = None
+    similarity: Spec | None = None
+    pool: Spec | None = None
+    calibrate: Spec | None = None
+    scorer: Spec | None = None
+    decide: Spec | None = None
+
+
+class Variant(Stages):
+    """The stages that differ from the base, and what the paper says of this run."""
+
+    run: str | None = None
+    reported: dict[str, float] = Field(default_factory=dict)
+    note: str = ""
+    fidelity: Fidelity | None = None
+    reason: str | None = None
+
+
+class System(Strict):
+    """One file of the catalogue."""
+
+    about: About
+    base: Stages = Field(default_factory=Stages)
+    variant: dict[str, Variant] = Field(min_length=1)
+
+
+def catalogue() -> Path:
+    """Return the folder of the recipes that come with whorl."""
+    return Path(str(files("whorl") / "catalogue"))
+
+
+def systems() -> list[str]:
+    """Return the names of all systems of the catalogue."""
+    return sorted(file.stem for file in catalogue().glob("*.toml") if file.name != PANELS)
+
+
+def names() -> list[str]:
+    """Return the names of all recipes of the catalogue."""
+    return [recipe.name for system in systems() for recipe in read(catalogue() / f"{system}.toml")]
+
+
+def load(name: str) -> Recipe:
+    """Return the recipe `system.variant` of the catalogue, or `FILE.toml:variant` of a file of one's own."""
+    if ".toml:" in name:
+        path, _, variant = name.rpartition(":")
+        file = Path(path)
+    else:
+        system, _, variant = name.partition(".")
+        file = catalogue() / f"{system}.toml"
+        if system not in systems():
+            close = steps.nearest(system, systems())
+            hint = f"; did you mean '{close}'?" if close else "; `whorl recipes` lists them"
+            raise BadInput(f"no system is called '{system}'{hint}")
+    found = {recipe.name.partition(".")[2]: recipe for recipe in read(file)}
+    if variant not in found:
+        close = steps.nearest(variant, found)
+        hint = f"; did you mean '{file.stem}.{close}'?" if close else f"; it has: {', '.join(found)}"
+        said = f"'{variant}' is no variant of {file.stem}" if variant else f"say which variant of {file.stem}"
+        raise BadInput(said + hint)
+    return found[variant]
+
+
+@cache
+def panels() -> Mapping[str, tuple[str, ...]]:
+    """Return the panels of an audit: name → recipes."""
+    table = tomllib.loads((catalogue() / PANELS).read_text(encoding="utf-8"))
+    return {name: tuple(content["recipes"]) for name, content in table.items()}
+
+
+def read(file: Path) -> tuple[Recipe, ...]:
+    """Read one file and return its recipes, each step checked against the source."""
+    try:
+        return _read(file.resolve(), file.stat().st_mtime_ns)
+    except OSError as error:
+        raise BadInput(f"{file}: cannot read the recipe ({error.strerror})") from None
+
+
+@cache
+def _read(file: Path, _modified: int) -> tuple[Recipe, ...]:
+    try:
+        system = System.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file}: not a TOML file: {error}") from None
+    except ValidationError as error:
+        raise BadInput(f"{file}: {_first(error)}") from None
+    try:
+        made = {name: _recipe(file.stem, system, name, part) for name, part in system.variant.items()}
+        return tuple(_join(recipe, made) for recipe in made.values())
+    except BadInput as error:
+        raise BadInput(f"{file}: {error}") from None
+
+
+def _recipe(system: str, content: System, name: str, variant: Variant) -> Recipe:
+    chosen: dict[str, Chain] = {}
+    for stage in STAGES:
+        own, inherited = getattr(variant, stage), getattr(content.base, stage)
+        replaced = any(
+            stage in gone for other, gone in REPLACED_BY.items() if getattr(variant, other) is not None
+        )
+        if own is not None:
+            chosen[stage] = own
+        elif inherited is not None and not replaced:
+            chosen[stage] = inherited
+    full = f"{system}.{name}"
+    _check_shape(full, chosen)
+    about = content.about.model_dump()
+    about |= {key: value for key in ("fidelity", "reason") if (value := getattr(variant, key)) is not None}
+    if about["fidelity"] == "approximation" and not about["reason"]:
+        raise BadInput(f"{full}: an approximation must give its reason")
+    made = tuple(_step(stage, spec) for stage, chain in chosen.items() for spec in _specs(chain))
+    return Recipe(full, content.about.task, made, about, variant.run, variant.reported, variant.note)
+
+
+def _join(recipe: Recipe, made: Mapping[str, Recipe]) -> Recipe:
+    """Attach the recipes that an ensemble names; they must be plain recipes of the same file."""
+    scorer = recipe.one("scorer")
+    if scorer is None or not _joins(scorer):
+        return recipe
+    named = [name for value in scorer.parameters.values() if isinstance(value, list) for name in value]
+    for name in named:
+        if name not in made:
+            raise BadInput(f"{recipe.name}: no variant '{name}'; the file has: {', '.join(made)}")
+        inner = made[name].one("scorer")
+        if inner is not None and _joins(inner):
+            raise BadInput(f"{recipe.name}: '{name}' is an ensemble itself; only one level is allowed")
+    if not named:
+        raise BadInput(f"{recipe.name}: an ensemble must name its recipes")
+    return replace(recipe, members={name: made[name] for name in named})
+
+
+def _joins(scorer: Step) -> bool:
+    return "outcomes" in steps.find("scorer", scorer.name).handed
+
+
+def _check_shape(full: str, chosen: Mapping[str, Chain]) -> None:
+    if "decide" not in chosen:
+        raise BadInput(f"{full}: a recipe needs a decide step")
+    if ("scorer" in chosen) == ("pool" in chosen):
+        raise BadInput(f"{full}: a recipe needs either a scorer or a pool step")
+    if "pool" in chosen and not {"features", "similarity"} <= chosen.keys():
+        raise BadInput(f"{full}: pooling needs features and a similarity")
+
+
+def _specs(chain: Chain) -> Iterator[Spec]:
+    yield from chain if isinstance(chain, list) else [chain]
+
+
+def _step(stage: str, spec: Spec) -> Step:
+    content = {"step": spec} if isinstance(spec, str) else dict(spec)
+    name = content.pop("step", None)
+    if not isinstance(name, str):
+        raise BadInput(f'{stage}: a step needs its name: step = "..."')
+    side = cast(Side, content.pop("on", "both"))
+    if side not in get_args(Side) or (side != "both" and stage != "prepare"):
+        raise BadInput(f"{stage}.{name}: on = {side!r}: only prepare has it, as 'queries' or 'generated'")
+    return Step(stage, name, content, side, steps.check(stage, name, content).version)
+
+
+def _first(error: ValidationError) -> str:
+    detail = error.errors()[0]
+    place = [str(part) for part in detail["loc"]]
+    if detail["type"] == "extra_forbidden":
+        models: dict[str, type[Strict]] = {"about": About, "base": Stages, "variant": Variant}
+        model = models.get(place[0], System)
+        close = steps.nearest(place[-1], model.model_fields)
+        return f"unknown key {'.'.join(place)}" + (f"; did you mean '{close}'?" if close else "")
+    return f"{'.'.join(place)}: {detail['msg']}"

@@ -1,0 +1,1 @@
+"""Self-contained HTML pages about outcomes: they read audits and attributions and run no method."""

@@ -1,0 +1,172 @@
+"""Similarities between pictures of one size, pixel by pixel.
+
+Structural similarity (Wang et al. 2004) with the uniform 7 × 7 window, covariances with n - 1 and the
+outer three pixels left out, as in scikit-image's defaults. The kernel walks down the rows of a tile of
+pairs, so that one row of every picture of the tile stays in cache, and keeps running column sums of the
+products. On 8-bit pictures the running sums are whole numbers below 2^24 and hence exact in float32;
+other pictures take the same way in float64.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from whorl.records import Array, Floats
+
+VERSION = 1
+WINDOW = 7
+TILE = 8
+SLAB = 64
+MIDDLE = 128.0
+
+
+def ssim(queries: Array, gallery: Array, data_range: float = 255.0) -> Floats:
+    """Mean structural similarity.
+
+    (q, h, w), (g, h, w) -> (q, g), 1 for equal pictures.
+    """
+    if min(queries.shape[1:]) < WINDOW:
+        raise ValueError(f"similarity.maps.ssim needs pictures of {WINDOW} pixels or more")
+    exact = _whole(queries) and _whole(gallery)
+    constants = ((0.01 * data_range) ** 2, (0.03 * data_range) ** 2)
+    out = np.empty((len(queries), len(gallery)), np.float32)
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for top in range(0, len(queries), SLAB):
+            left_side = _side(queries[top : top + SLAB], exact)
+            for start in range(0, len(gallery), SLAB):
+                right_side = _side(gallery[start : start + SLAB], exact)
+                part = out[top : top + SLAB, start : start + SLAB]
+                jobs = [
+                    pool.submit(_tile_into, part, left_side, right_side, y, x, constants)
+                    for y in range(0, part.shape[0], TILE)
+                    for x in range(0, part.shape[1], TILE)
+                ]
+                for job in jobs:
+                    job.result()
+    return out
+
+
+def _whole(stack: Array) -> bool:
+    """Whether every pixel is a whole number of 0..255, so that float32 sums are exact."""
+    if stack.dtype == np.uint8:
+        return True
+    return all(
+        bool((image == np.rint(image)).all() and image.min() >= 0 and image.max() <= 255) for image in stack
+    )
+
+
+def _side(stack: Array, exact: bool) -> tuple[Array, Array, Array]:
+    """Pixels about the middle grey, window means and window variances of one slab."""
+    kind = np.float32 if exact else np.float64
+    pixels: Array = np.subtract(stack, kind(MIDDLE), dtype=kind)
+    means, variances = _kernels()[0](np.ascontiguousarray(pixels))
+    return pixels, means, variances
+
+
+def _tile_into(
+    out: Array,
+    left: tuple[Array, Array, Array],
+    right: tuple[Array, Array, Array],
+    y: int,
+    x: int,
+    constants: tuple[float, float],
+) -> None:
+    one = [part[y : y + TILE] for part in left]
+    other = [part[x : x + TILE] for part in right]
+    kind = one[0].dtype.type
+    total = _kernels()[1](*one, *other, kind(constants[0]), kind(constants[1]), kind(MIDDLE))
+    out[y : y + TILE, x : x + TILE] = total / one[1][0].size
+
+
+@cache
+def _kernels() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Compile on first use: importing numba takes longer than most commands."""
+    import numba
+
+    return (
+        numba.njit(_window_statistics, nogil=True, cache=True),
+        numba.njit(_tile_sums, nogil=True, cache=True, fastmath=True, error_model="numpy"),
+    )
+
+
+def _window_statistics(pixels: Array) -> tuple[Array, Array]:
+    """Mean and variance (n - 1) of every 7 × 7 window: (n, h, w) -> two (n, h - 6, w - 6)."""
+    count, height, width = pixels.shape
+    rows, columns = height - 6, width - 6
+    means = np.empty((count, rows, columns), pixels.dtype)
+    variances = np.empty((count, rows, columns), pixels.dtype)
+    for n in range(count):
+        sums = np.zeros(width, np.float64)
+        squares = np.zeros(width, np.float64)
+        for y in range(height):
+            for x in range(width):
+                value = np.float64(pixels[n, y, x])
+                sums[x] += value
+                squares[x] += value * value
+                if y >= 7:
+                    old = np.float64(pixels[n, y - 7, x])
+                    sums[x] -= old
+                    squares[x] -= old * old
+            if y >= 6:
+                for x in range(columns):
+                    total = 0.0
+                    square = 0.0
+                    for k in range(7):
+                        total += sums[x + k]
+                        square += squares[x + k]
+                    means[n, y - 6, x] = total / 49.0
+                    variances[n, y - 6, x] = (square - total * total / 49.0) / 48.0
+    return means, variances
+
+
+def _tile_sums(
+    a: Array,
+    mean_a: Array,
+    var_a: Array,
+    b: Array,
+    mean_b: Array,
+    var_b: Array,
+    c1: Any,
+    c2: Any,
+    middle: Any,
+) -> Array:
+    """Sum of the similarity map of every pair of a tile; all arrays of one floating type."""
+    height, width = a.shape[1:]
+    columns = width - 6
+    running = np.zeros((len(a), len(b), width), a.dtype)
+    total = np.zeros((len(a), len(b)), np.float64)
+    share = (c1 - c1) + 1 / 48
+    for y in range(height):
+        for i in range(len(a)):
+            for j in range(len(b)):
+                cross = running[i, j]
+                new_a, new_b = a[i, y], b[j, y]
+                if y < 7:
+                    for x in range(width):
+                        cross[x] += new_a[x] * new_b[x]
+                else:
+                    old_a, old_b = a[i, y - 7], b[j, y - 7]
+                    for x in range(width):
+                        cross[x] += new_a[x] * new_b[x] - old_a[x] * old_b[x]
+                if y < 6:
+                    continue
+                ma, mb = mean_a[i, y - 6], mean_b[j, y - 6]
+                va, vb = var_a[i, y - 6], var_b[j, y - 6]
+                row = c1 - c1
+                for x in range(columns):
+                    products = (
+                        cross[x] + cross[x + 1] + cross[x + 2] + cross[x + 3]
+                        + cross[x + 4] + cross[x + 5] + cross[x + 6]
+                    )  # fmt: skip
+                    covariance = (products - a.dtype.type(49) * ma[x] * mb[x]) * a.dtype.type(share)
+                    ua, ub = ma[x] + middle, mb[x] + middle
+                    top = (ua * ub + ua * ub + c1) * (covariance + covariance + c2)
+                    row += top / ((ua * ua + ub * ub + c1) * (va[x] + vb[x] + c2))
+                total[i, j] += row
+    return total

@@ -1,0 +1,105 @@
+"""Similarities between vectors; arrays of more dimensions are flattened.
+
+Products are taken in float64 over slabs of the gallery and rounded to float32, so that the size of a
+block changes no byte of the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from whorl.records import Array, Floats
+
+VERSION = 1
+SLAB_BYTES = 64 * 2**20
+# Squared distances this small, measured in units of the squared lengths, are rounding and not distance.
+GRAIN = 2.0**-32
+
+
+def cosine(queries: Array, gallery: Array) -> Floats:
+    """Cosine of the angle; 0 where a vector has no length.
+
+    (q, ...), (g, ...) -> (q, g) in -1..1.
+    """
+    return _products(queries, gallery, centred=False)
+
+
+def correlation(queries: Array, gallery: Array) -> Floats:
+    """Pearson correlation; 0 where a vector is constant.
+
+    (q, ...), (g, ...) -> (q, g) in -1..1.
+    """
+    return _products(queries, gallery, centred=True)
+
+
+def euclidean(queries: Array, gallery: Array) -> Floats:
+    """Minus the Euclidean distance.
+
+    (q, ...), (g, ...) -> (q, g), 0 for equal vectors.
+    """
+    rows = _flat(queries)
+    lengths = np.einsum("ij,ij->i", rows, rows)
+    out = np.empty((len(queries), len(gallery)), np.float32)
+    for part, slab in _slabs(gallery):
+        squares = np.einsum("ij,ij->i", slab, slab)
+        scale = lengths[:, None] + squares[None, :]
+        gap = scale - 2.0 * (rows @ slab.T)
+        grain = np.maximum(scale * GRAIN, np.finfo(np.float64).tiny)
+        out[:, part] = -np.sqrt(np.maximum(np.rint(gap / grain), 0.0) * grain)
+    return out
+
+
+def manhattan(queries: Array, gallery: Array) -> Floats:
+    """Minus the sum of absolute differences.
+
+    (q, ...), (g, ...) -> (q, g), 0 for equal vectors.
+    """
+    return _pairwise(queries, gallery, "cityblock")
+
+
+def hamming(queries: Array, gallery: Array) -> Floats:
+    """Minus the share of places that differ.
+
+    (q, ...), (g, ...) -> (q, g) in -1..0.
+    """
+    return _pairwise(queries, gallery, "hamming")
+
+
+def _products(queries: Array, gallery: Array, *, centred: bool) -> Floats:
+    rows = _unit(_flat(queries), centred)
+    out = np.empty((len(queries), len(gallery)), np.float32)
+    for part, slab in _slabs(gallery):
+        out[:, part] = rows @ _unit(slab, centred).T
+    return np.clip(out, -1.0, 1.0)
+
+
+def _pairwise(queries: Array, gallery: Array, metric: str) -> Floats:
+    from scipy.spatial.distance import cdist
+
+    rows = _flat(queries)
+    out = np.empty((len(queries), len(gallery)), np.float32)
+    for part, slab in _slabs(gallery):
+        out[:, part] = -cdist(rows, slab, metric)
+    return out
+
+
+def _flat(array: Array) -> Array:
+    return np.asarray(array.reshape(len(array), -1), np.float64)
+
+
+def _unit(rows: Array, centred: bool) -> Array:
+    if centred:
+        rows = rows - rows.mean(axis=1, keepdims=True)
+    length = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
+    return np.asarray(np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-9))
+
+
+def _slabs(gallery: Array) -> Iterator[tuple[slice, Array]]:
+    """The gallery as float64 rows, a bounded number at a time."""
+    width = max(1, int(np.prod(gallery.shape[1:])))
+    step = max(1, SLAB_BYTES // (8 * width))
+    for start in range(0, len(gallery), step):
+        part = slice(start, min(start + step, len(gallery)))
+        yield part, _flat(gallery[part])

@@ -1,0 +1,120 @@
+"""A folder of finished pieces, each named by the digest of what it was made from.
+
+One file per piece: a line with the SHA-256 of the rest, then NumPy arrays (npz, no pickle). Files appear
+by an atomic rename; what a killed run left half-written is swept away; a piece whose bytes do not match
+its line is discarded and made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from whorl.records import Array, BadInput, Scores
+
+MAGIC = b"whorl.store/1 "
+PARTIAL = ".partial"
+STALE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Store:
+    """Pieces under `root`; nothing is trusted because of its name."""
+
+    root: Path
+
+    def put(self, key: str, arrays: Mapping[str, Array]) -> None:
+        """Write one piece, all or nothing."""
+        buffer = io.BytesIO()
+        np.savez(buffer, **dict(arrays), allow_pickle=False)
+        content = buffer.getvalue()
+        write_bytes(self._path(key), MAGIC + hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+
+    def get(self, key: str) -> dict[str, Array] | None:
+        """Return a piece, or nothing where it is missing or damaged."""
+        try:
+            data = self._path(key).read_bytes()
+        except OSError:
+            return None
+        head, _, content = data.partition(b"\n")
+        if head != MAGIC + hashlib.sha256(content).hexdigest().encode():
+            self._path(key).unlink(missing_ok=True)
+            return None
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+
+    def put_scores(self, key: str, scores: Scores) -> None:
+        """Write a table of scores."""
+        names = {"ids": np.asarray(scores.ids, np.str_), "groups": np.asarray(scores.groups, np.str_)}
+        origin = np.asarray([scores.recipe, scores.problem], np.str_)
+        self.put(key, {**names, "values": scores.values, "nearest": scores.nearest, "origin": origin})
+
+    def get_scores(self, key: str) -> Scores | None:
+        """Return a table of scores, or nothing where it is missing or damaged."""
+        piece = self.get(key)
+        if piece is None:
+            return None
+        recipe, problem = (str(word) for word in piece["origin"])
+        ids, groups = (tuple(str(word) for word in piece[name]) for name in ("ids", "groups"))
+        return Scores(ids, groups, piece["values"], piece["nearest"], recipe, problem)
+
+    def _path(self, key: str) -> Path:
+        return self.root / key[:2] / f"{key}.npz"
+
+
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file so that it is there whole or not at all; `durable` also after a power cut."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+        with partial.open("wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        partial.replace(path)
+        if not durable:
+            return
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot write ({error.strerror})") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file (UTF-8), all or nothing."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def sweep(folder: Path) -> int:
+    """Remove what killed runs left half-written below a folder; return how many files that were."""
+    count = 0
+    for orphan in folder.rglob(f".*{PARTIAL}"):
+        owner = orphan.name.removesuffix(PARTIAL).rpartition(".")[2]
+        if _alive(owner) and time.time() - orphan.stat().st_mtime < STALE_SECONDS:
+            continue
+        orphan.unlink(missing_ok=True)
+        count += 1
+    return count
+
+
+def _alive(owner: str) -> bool:
+    if not owner.isdigit() or int(owner) == os.getpid():
+        return False
+    try:
+        os.kill(int(owner), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
