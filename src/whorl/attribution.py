@@ -39,9 +39,10 @@ def attribute(
     places = fingerprints(pipeline.blocks(recipe, problem, settings))
     settings.progress("grouping", 0, 2)
     choices = _choices(places, settings.seed)
-    chosen, why = (
-        (count, "The number of generators was given.") if count else _choose(places, choices, settings.seed)
-    )
+    chosen, why = _choose(places, choices, settings.seed)
+    if count is not None:
+        agrees = "the same" if chosen == count else f"{chosen}"
+        chosen, why = count, f"The number was given; without it the answer would have been {agrees}. {why}"
     labels = _groups(places, chosen)
     settings.progress("grouping", 1, 2)
     confidence = _confidence(places, labels, chosen, settings.seed)
@@ -151,8 +152,8 @@ def _choose(places: Array, choices: tuple[CountChoice, ...], seed: int) -> tuple
             f"{best.silhouette:.2f}, p {p_value:.2g}) than a single cloud would, or leaves no gap in it."
         )
     return best.count, (
-        f"{best.count} generators separate best (silhouette {best.silhouette:.2f}) of the numbers stable under "
-        f"resampling (agreement {best.stability:.2f}); one cloud alone would do so with p {p_value:.2g}."
+        f"{best.count} generators separate best (silhouette {best.silhouette:.2f}) of the numbers stable "
+        f"under resampling (agreement {best.stability:.2f}); one cloud alone would do so with p {p_value:.2g}."
     )
 
 

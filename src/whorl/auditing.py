@@ -176,7 +176,7 @@ def _exposed(
     height = np.empty_like(rarity)
     for place, column in enumerate(columns):
         own = values[rows, column]
-        rarity[:, place] = (1 + count - np.searchsorted(beside[:, place], own, side="left")) / (1 + count)
+        rarity[:, place] = 1 - np.searchsorted(beside[:, place], own, side="left") / count
         low, middle, high = np.quantile(beside[:, place], [0.25, 0.5, 0.75])
         height[:, place] = (own - middle) / max(high - low, 1e-12)
     best = np.lexsort((-height, rarity), axis=1)[:, 0]

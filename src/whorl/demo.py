@@ -80,7 +80,7 @@ def _audit_one(name: str, hospital: Path, out: Path, running: Running) -> dict[s
         "sentence": report.record.sentence,
         "best_attack": best.recipe,
         "auc": best.auc,
-        "p_adjusted": best.p_adjusted,
+        "p_value": best.p_adjusted,
         "detectable_auc": report.record.detectable_auc,
         "href": f"{name}/report.html",
     }
@@ -113,6 +113,7 @@ def _attribution_row(report: AttributionReport) -> dict[str, Any]:
     return {
         "pictures": len(report.record.ids),
         "count": report.record.count,
+        "truth": len(GENERATORS),
         "ari": ari.interval,
         "href": "attribution/report.html",
     }

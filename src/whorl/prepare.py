@@ -52,7 +52,8 @@ def laplacian(image: Floats) -> Floats:
     """
     from scipy.ndimage import laplace
 
-    return np.asarray(np.minimum(np.abs(laplace(np.asarray(image, np.float32), mode="reflect")), 255), np.float32)
+    edges = laplace(np.asarray(image, np.float32), mode="reflect")
+    return np.asarray(np.minimum(np.abs(edges), 255), np.float32)
 
 
 def binarise(image: Floats) -> Floats:

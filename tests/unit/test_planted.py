@@ -108,11 +108,13 @@ def test_leak_shows_in_a_nearest_neighbour_score_and_its_absence_too(members, ho
     assert 0.35 < score(planted.clean(200, SIZE, 11)) < 0.65
 
 
-def test_strangers_are_strangers_even_with_the_hospitals_own_seed(members):
-    table = thumbnails(planted.clean(60, SIZE, 1)) @ thumbnails(members).T
-    own = thumbnails(members) @ thumbnails(members).T
-    neighbours = np.diag(own, 1)[::SLICES]  # two slices of one patient
-    assert np.quantile(table.max(1), 0.95) < np.median(neighbours)
+def test_strangers_are_strangers_even_with_the_hospitals_own_seed():
+    known = thumbnails(draw_hospital(patients=40, slices=SLICES, size=SIZE, seed=0).pixels)
+    neighbours = np.diag(known @ known.T, 1)[::SLICES]  # two slices of one patient
+    pixels = draw_hospital(patients=1, slices=1, size=SIZE, seed=0).pixels
+    for strangers in (planted.clean(40, SIZE, 0), planted.leaking(pixels, 40, 0, rate=0.0)):
+        nearest = (thumbnails(strangers) @ known.T).max(1)
+        assert np.quantile(nearest, 0.95) < np.median(neighbours)
 
 
 def test_each_generator_has_a_texture_of_its_own(members):
@@ -135,7 +137,7 @@ def test_each_generator_has_a_texture_of_its_own(members):
 
 def test_components_span_what_is_generated(members):
     """Unclipped, a picture drawn from two components lies in the plane of those two."""
-    soft = (100 + members[:30] // 8).astype(np.uint8)
+    soft = (100 + members[:30, ::2, ::2] // 8).astype(np.uint8)
     drawn = classical.interpolating(soft, 20, 0, components=2).reshape(20, -1).astype(float)
     flat = soft.reshape(30, -1).astype(float)
     centre = flat.mean(0)
@@ -148,7 +150,8 @@ def test_components_span_what_is_generated(members):
 def test_weights_have_the_members_spread(members):
     soft = (100 + members[:, ::2, ::2] // 8).astype(np.uint8)
     drawn = classical.interpolating(soft, 400, 0, components=len(soft) - 1)
-    assert np.allclose(drawn.mean(0), soft.mean(0), atol=1.5)
+    error = drawn.std(0) / 20.0  # of a mean over 400 pictures
+    assert (np.abs(drawn.mean(0) - soft.mean(0)) < 5.0 * error + 0.6).all()
     ratio = drawn.reshape(400, -1).var(0).sum() / soft.reshape(len(soft), -1).var(0).sum()
     assert 0.9 < ratio < 1.1
 

@@ -29,7 +29,7 @@ def demo(*, output: Output = OUTPUT) -> None:
         [
             *(str(row[key]) for key in ("name", "truth", "verdict", "best_attack")),
             interval(row["auc"]),
-            number(row["p_adjusted"]),
+            number(row["p_value"]),
         ]
         for row in shown.rows
     ]

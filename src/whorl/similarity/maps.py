@@ -29,7 +29,7 @@ MIDDLE = 128.0
 def ssim(queries: Array, gallery: Array, data_range: float = 255.0) -> Floats:
     """Mean structural similarity.
 
-    (q, h, w), (g, h, w) -> (q, g), 1 for equal pictures.
+    (q, h, w), (g, h, w) -> (q, g) in -1..1, 1 for equal pictures up to rounding.
     """
     if min(queries.shape[1:]) < WINDOW:
         raise ValueError(f"similarity.maps.ssim needs pictures of {WINDOW} pixels or more")
@@ -38,9 +38,9 @@ def ssim(queries: Array, gallery: Array, data_range: float = 255.0) -> Floats:
     out = np.empty((len(queries), len(gallery)), np.float32)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for top in range(0, len(queries), SLAB):
-            left_side = _side(queries[top : top + SLAB], exact)
+            left_side = _side(queries[top : top + SLAB], exact, pool)
             for start in range(0, len(gallery), SLAB):
-                right_side = _side(gallery[start : start + SLAB], exact)
+                right_side = _side(gallery[start : start + SLAB], exact, pool)
                 part = out[top : top + SLAB, start : start + SLAB]
                 jobs = [
                     pool.submit(_tile_into, part, left_side, right_side, y, x, constants)
@@ -49,7 +49,7 @@ def ssim(queries: Array, gallery: Array, data_range: float = 255.0) -> Floats:
                 ]
                 for job in jobs:
                     job.result()
-    return out
+    return np.clip(out, -1.0, 1.0)
 
 
 def _whole(stack: Array) -> bool:
@@ -61,12 +61,13 @@ def _whole(stack: Array) -> bool:
     )
 
 
-def _side(stack: Array, exact: bool) -> tuple[Array, Array, Array]:
+def _side(stack: Array, exact: bool, pool: ThreadPoolExecutor) -> tuple[Array, Array, Array]:
     """Pixels about the middle grey, window means and window variances of one slab."""
     kind = np.float32 if exact else np.float64
-    pixels: Array = np.subtract(stack, kind(MIDDLE), dtype=kind)
-    means, variances = _kernels()[0](np.ascontiguousarray(pixels))
-    return pixels, means, variances
+    pixels: Array = np.ascontiguousarray(np.subtract(stack, kind(MIDDLE), dtype=kind))
+    parts = [pixels[start : start + TILE] for start in range(0, len(pixels), TILE)]
+    means, variances = zip(*pool.map(_kernels()[0], parts), strict=True)
+    return pixels, np.concatenate(means), np.concatenate(variances)
 
 
 def _tile_into(
@@ -90,7 +91,7 @@ def _kernels() -> tuple[Callable[..., Any], Callable[..., Any]]:
     import numba
 
     return (
-        numba.njit(_window_statistics, nogil=True, cache=True),
+        numba.njit(_window_statistics, nogil=True, cache=True, error_model="numpy"),
         numba.njit(_tile_sums, nogil=True, cache=True, fastmath=True, error_model="numpy"),
     )
 
@@ -105,23 +106,24 @@ def _window_statistics(pixels: Array) -> tuple[Array, Array]:
         sums = np.zeros(width, np.float64)
         squares = np.zeros(width, np.float64)
         for y in range(height):
+            new = pixels[n, y]
             for x in range(width):
-                value = np.float64(pixels[n, y, x])
-                sums[x] += value
-                squares[x] += value * value
-                if y >= 7:
-                    old = np.float64(pixels[n, y - 7, x])
-                    sums[x] -= old
-                    squares[x] -= old * old
+                sums[x] += new[x]
+                squares[x] += np.float64(new[x]) * new[x]
+            if y >= 7:
+                old = pixels[n, y - 7]
+                for x in range(width):
+                    sums[x] -= old[x]
+                    squares[x] -= np.float64(old[x]) * old[x]
             if y >= 6:
+                mean, variance = means[n, y - 6], variances[n, y - 6]
                 for x in range(columns):
-                    total = 0.0
-                    square = 0.0
-                    for k in range(7):
-                        total += sums[x + k]
-                        square += squares[x + k]
-                    means[n, y - 6, x] = total / 49.0
-                    variances[n, y - 6, x] = (square - total * total / 49.0) / 48.0
+                    total = sums[x] + sums[x + 1] + sums[x + 2] + sums[x + 3] + sums[x + 4]
+                    total += sums[x + 5] + sums[x + 6]
+                    square = squares[x] + squares[x + 1] + squares[x + 2] + squares[x + 3] + squares[x + 4]
+                    square += squares[x + 5] + squares[x + 6]
+                    mean[x] = total / 49.0
+                    variance[x] = (square - total * total / 49.0) / 48.0
     return means, variances
 
 

@@ -1,0 +1,49 @@
+# Two commands do all set-up: `make demo` and `make test`. The rest is for people who build whorl.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUT ?= whorl-demo
+
+.PHONY: demo test check format lint types docs docs-check bench clean
+
+demo: $(VENV)/.user
+	$(BIN)/whorl demo --out $(OUT)
+
+test: $(VENV)/.developer
+	$(BIN)/python -m pytest
+
+check: lint types docs-check test
+
+format: $(VENV)/.developer
+	$(BIN)/ruff check --fix src tests docs benchmarks
+	$(BIN)/ruff format src tests docs benchmarks
+
+lint: $(VENV)/.developer
+	$(BIN)/ruff check src tests docs benchmarks
+	$(BIN)/ruff format --check src tests docs benchmarks
+
+types: $(VENV)/.developer
+	$(BIN)/mypy
+
+docs: $(VENV)/.developer
+	$(BIN)/python docs/generate.py
+
+docs-check: $(VENV)/.developer
+	$(BIN)/python docs/generate.py --check
+
+bench: $(VENV)/.developer
+	$(BIN)/python benchmarks/ssim_pairs.py
+
+clean:
+	rm -rf $(VENV) whorl-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.user: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.developer: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@ $(VENV)/.user
