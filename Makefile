@@ -33,6 +33,7 @@ docs-check: $(VENV)/.developer
 
 bench: $(VENV)/.developer
 	$(BIN)/python benchmarks/ssim_pairs.py
+	$(BIN)/python benchmarks/audit_size.py
 
 clean:
 	rm -rf $(VENV) whorl-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -21,6 +21,8 @@ RESAMPLES = 20
 SHARE = 0.8
 NULL_DRAWS = 39
 SAMPLED = 1500
+STABLE = 0.8
+SEPARATE = 0.25
 
 
 def attribute(
@@ -142,19 +144,17 @@ def _choose(places: Array, choices: tuple[CountChoice, ...], seed: int) -> tuple
     """Best separation among the stable numbers, if one bell-shaped cloud would not look the same."""
     if not choices:
         return 1, "The fingerprints do not differ: one generator, as far as this can tell."
-    stable = [choice for choice in choices if choice.stability >= 0.8] or list(choices)
+    stable = [choice for choice in choices if choice.stability >= STABLE] or list(choices)
     best = max(stable, key=lambda choice: choice.silhouette)
     p_value = _one_cloud(places, best, seed)
-    alone = _density_clusters(places) == 1
-    if p_value > 0.05 or (alone and best.silhouette < 0.25):
-        return 1, (
-            f"One generator: the best split, into {best.count}, separates no better (silhouette "
-            f"{best.silhouette:.2f}, p {p_value:.2g}) than a single cloud would, or leaves no gap in it."
-        )
-    return best.count, (
-        f"{best.count} generators separate best (silhouette {best.silhouette:.2f}) of the numbers stable "
-        f"under resampling (agreement {best.stability:.2f}); one cloud alone would do so with p {p_value:.2g}."
+    figures = (
+        f"silhouette {best.silhouette:.2f}, agreement under resampling {best.stability:.2f}, "
+        f"p {p_value:.2g} against a single cloud"
     )
+    gap = best.silhouette >= SEPARATE and best.stability >= STABLE and p_value <= 0.05
+    if not gap or (_density_clusters(places) == 1 and best.silhouette < 2 * SEPARATE):
+        return 1, f"No split leaves a clear and stable gap; the best, into {best.count}: {figures}."
+    return best.count, f"{best.count} groups are the best separated among the stable splits: {figures}."
 
 
 def _one_cloud(places: Array, best: CountChoice, seed: int) -> float:

@@ -84,11 +84,11 @@ def test_the_picture_is_a_chest(hospital):
 
 
 def test_noise_is_correlated_between_neighbouring_pixels():
-    """Reconstruction leaves grain, not independent pixels: seen in air that the window does not clip."""
+    """Reconstruction leaves grain, not independent pixels: seen in air not wholly clipped."""
     found = []
     for picture in draw_hospital(patients=40, slices=1, size=128, seed=4).pixels.astype(float):
         patch = picture[3:15, 40:88]
-        if patch.min() > 0 and patch.max() < 60 and patch.std() > 1.0:
+        if (patch > 0).mean() > 0.2 and patch.max() < 60:
             centred = patch - patch.mean()
             found.append((centred[:, 1:] * centred[:, :-1]).mean() / centred.var())
     assert len(found) >= 5

@@ -22,10 +22,12 @@ def interpolating(members: Pixels, count: int, seed: int, components: int | None
         raise BadInput(f"components {kept}: {len(members)} members allow 1 to {limit}")
     flat = members.reshape(len(members), -1).astype(np.float32)
     mean = flat.mean(0)
-    _, spreads, axes = np.linalg.svd(flat - mean, full_matrices=False)
-    scale = spreads[:kept] / np.sqrt(np.float32(len(members) - 1))
-    rng = np.random.default_rng(seed)
-    weights = rng.standard_normal((count, kept), dtype=np.float32) * scale
-    pictures = mean + weights @ axes[:kept]
+    flat -= mean
+    # The left singular vectors, from the small matrix of products: many pixels, few members.
+    # Weighted by them the members give each axis times its spread, so neither need be formed.
+    _, vectors = np.linalg.eigh((flat @ flat.T).astype(np.float64))
+    leading = vectors[:, ::-1][:, :kept].astype(np.float32)
+    latents = np.random.default_rng(seed).standard_normal((count, kept), dtype=np.float32)
+    pictures = mean + (latents @ leading.T @ flat) / np.sqrt(np.float32(len(members) - 1))
     pixels: Pixels = np.clip(np.rint(pictures), 0.0, 255.0).astype(np.uint8)
     return pixels.reshape(count, *members.shape[1:])

@@ -1,0 +1,64 @@
+"""Time and memory of a whole audit, 1,000 generated × 400 real at 256 px: `python benchmarks/audit_size.py`.
+
+Draws a made-up hospital in a temporary folder, runs `whorl audit` with the default panel twice (one block and
+many small ones), and prints wall seconds, peak memory and whether both gave the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from whorl.forge import editions
+
+BLOCKS = {"one block": 32768, "many blocks": 900}
+
+
+def audit(folder: Path, name: str, block_kib: int) -> tuple[float, bytes]:
+    """Run one audit as a process of its own; return its wall time and its scores."""
+    out = folder / f"out-{name.replace(' ', '-')}"
+    command = [
+        *(sys.executable, "-c", "import sys; from whorl.cli import main; sys.exit(main(sys.argv[1:]))"),
+        *("audit", str(folder / "generated" / "leaking"), "--members", str(folder / "members")),
+        *("--holdout", str(folder / "holdout"), "--patients", str(folder / "patients.csv")),
+        *("--block-kib", str(block_kib), "--out", str(out)),
+    ]
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started, (out / "scores.csv").read_bytes()
+
+
+def main() -> None:
+    """Make the pictures, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--generated", type=int, default=1000)
+    parser.add_argument("--patients", type=int, default=200)
+    parser.add_argument("--size", type=int, default=256)
+    chosen = parser.parse_args()
+    plan = editions.Plan(chosen.patients, 2, chosen.generated, chosen.size, seed=4)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        editions.write_hospital(editions.make(plan), folder)
+        runs = {name: audit(folder, name, kib) for name, kib in BLOCKS.items()}
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    found = {
+        "generated": chosen.generated,
+        "real": 2 * chosen.patients,
+        "size": chosen.size,
+        "cores": len(os.sched_getaffinity(0)),
+        "seconds": {name: round(seconds, 1) for name, (seconds, _) in runs.items()},
+        "peak_memory_mib": round(peak / 1024),
+        "same_scores_in_one_block_and_many": len({scores for _, scores in runs.values()}) == 1,
+    }
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What the source has to be like: levels, sizes, imports."""

@@ -1,0 +1,105 @@
+"""The root is light, nothing in it runs foreign code or reaches the network, nothing is left undone."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+
+import pytest
+from architecture.sources import PACKAGE, imported_packages, modules
+
+import whorl
+
+HEAVY = ("sklearn", "skimage", "torch", "numba", "faiss", "pandas", "scipy", "PIL", "timm", "ray", "pydicom")
+UNSAFE_MODULES = frozenset({"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal"})
+UNSAFE_CALLS = frozenset({"eval", "exec", "joblib.load", "torch.load", "pandas.read_pickle", "pd.read_pickle"})
+NETWORK = frozenset(
+    {
+        "urllib.request",
+        "http.client",
+        "http.server",
+        "requests",
+        "socket",
+        "socketserver",
+        "ftplib",
+        "smtplib",
+        "httpx",
+        "aiohttp",
+        "urllib3",
+        "huggingface_hub",
+    }
+)
+UNDONE = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
+LIGHT_USES = {
+    "import": "import whorl",
+    "names": "import whorl; dir(whorl)",
+    "help": "from whorl.cli import main; assert main(['--help']) == 0",
+    "version": "from whorl.cli import main; assert main(['--version']) == 0",
+    "command help": "from whorl.cli import main; assert main(['audit', '--help']) == 0",
+    "recipes": "from whorl import recipes; recipes.names()",
+}
+
+
+def called(node: ast.AST) -> str:
+    """The dotted name that a call calls, or nothing."""
+    return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+
+
+@pytest.mark.parametrize("use", LIGHT_USES.values(), ids=LIGHT_USES.keys())
+def test_light_uses_import_nothing_heavy(use: str) -> None:
+    code = f"import sys\n{use}\nprint('loaded:', *[name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "loaded:"
+
+
+@pytest.mark.parametrize("name", whorl.__all__)
+def test_public_names_are_there(name: str) -> None:
+    assert getattr(whorl, name) is not None
+    assert name in dir(whorl)
+
+
+def test_an_unknown_public_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'audits'"):
+        getattr(whorl, "audits")  # noqa: B009
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_no_foreign_code_and_no_network(module: str) -> None:
+    tree = modules()[module]
+    forbidden = imported_packages(tree) & (UNSAFE_MODULES | NETWORK)
+    forbidden |= {name for node in ast.walk(tree) if (name := called(node)) in UNSAFE_CALLS}
+    forbidden |= {
+        "allow_pickle=True"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.keyword) and node.arg == "allow_pickle" and ast.unparse(node.value) != "False"
+    }
+    assert not forbidden
+
+
+def test_every_array_that_is_read_refuses_pickles() -> None:
+    loads = [
+        f"{name}: {ast.unparse(node)}"
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if called(node) in {"np.load", "numpy.load"} and "allow_pickle=False" not in ast.unparse(node)
+    ]
+    assert not loads, "write allow_pickle=False"
+
+
+def test_nothing_is_left_undone() -> None:
+    left = [
+        f"{file.relative_to(PACKAGE)}:{number}"
+        for file in sorted(PACKAGE.rglob("*.py"))
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if UNDONE.search(line)
+    ]
+    assert not left
+
+
+def test_every_module_can_be_imported() -> None:
+    for name in modules():
+        importlib.import_module(name)

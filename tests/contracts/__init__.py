@@ -1,0 +1,1 @@
+"""Contract checks, run over every step and every recipe found."""

@@ -1,0 +1,165 @@
+"""Run recipes for the contract checks: one way through the pipeline, every result kept for the next check.
+
+A step is checked inside a recipe made for it: the plainest steps around it on the other stages.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts import problems
+from contracts.problems import Toy
+
+from whorl import pipeline, recipes, steps
+from whorl.compare import DEFAULT_BLOCK_BYTES
+from whorl.pipeline import Settings
+from whorl.records import Array, Problem, Recipe, Scores, Step, Verdicts
+from whorl.steps import Description
+
+PLAIN = {
+    "features": Step("features", "pixels.thumbnail", {"size": 16}),
+    "similarity": Step("similarity", "vectors.correlation"),
+    "pool": Step("pool", "maximum"),
+    "decide": Step("decide", "half"),
+}
+# What a step needs around it, or of its own parameters, to have something to say on the toy problems.
+AROUND: dict[tuple[str, str], dict[str, Step]] = {
+    ("similarity", "maps.ssim"): {"features": Step("features", "pixels.grey")},
+    ("similarity", "vectors.hamming"): {"features": Step("features", "hashes.phash")},
+    ("calibrate", "ratio"): {"similarity": Step("similarity", "vectors.euclidean")},
+}
+PARAMETERS: dict[tuple[str, str], dict[str, Any]] = {
+    ("pool", "share_within"): {"radius": 0.3},
+    ("prepare", "crop"): {"size": 40},
+    ("prepare", "resize"): {"size": 48},
+}
+ATTRIBUTION_FAMILIES = frozenset({"clustering"})
+JOINED = ("one", "other")
+
+
+@cache
+def leaky() -> Toy:
+    """A small membership problem whose generator copied."""
+    return problems.membership()
+
+
+@cache
+def bag() -> tuple[Problem, list[str]]:
+    """An attribution problem of three generators, and which made which picture."""
+    return problems.attribution(each=16)
+
+
+def toy(recipe: Recipe) -> Problem:
+    """The toy problem of a recipe's question."""
+    return leaky().problem if recipe.task == "membership" else bag()[0]
+
+
+def around(step: Description) -> Recipe:
+    """Make a recipe in which this step has plain neighbours."""
+    key = (step.stage, step.name)
+    parameters = dict(PARAMETERS.get(key, {}))
+    task: Any = "attribution" if step.name.split(".")[0] in ATTRIBUTION_FAMILIES else "membership"
+    chosen = {**PLAIN, **AROUND.get(key, {})}
+    members = {}
+    if "outcomes" in step.handed:
+        named = [name for name, default in step.parameters.items() if default == "()"]
+        parameters |= dict.fromkeys(named, list(JOINED))
+        for name, similarity in zip(JOINED, ("vectors.correlation", "vectors.cosine"), strict=True):
+            inner = {**PLAIN, "similarity": Step("similarity", similarity)}
+            members[name] = Recipe(f"toy.{name}", task, tuple(inner.values()), {})
+    if step.stage == "scorer":
+        chosen.pop("pool")
+    chosen[step.stage] = Step(step.stage, step.name, parameters, version=step.version)
+    name = f"{step.stage}.{step.name}"
+    return Recipe(name, task, tuple(chosen.values()), {"fidelity": "our own"}, members=members)
+
+
+STEPS = [around(step) for step in steps.describe_all()]
+CATALOGUE = [recipes.load(name) for name in recipes.names()]
+ALL = {recipe.name: recipe for recipe in [*STEPS, *CATALOGUE]}
+
+
+def is_transductive(recipe: Recipe, stages: Sequence[str] = ()) -> bool:
+    """Whether a step that enters the scores needs all queries at once, in the recipe or in what it joins."""
+    own = any(
+        steps.find(step.stage, step.name).transductive
+        for step in recipe.steps
+        if step.stage in (stages or ("prepare", "features", "similarity", "pool", "calibrate", "scorer"))
+    )
+    joined = (is_transductive(member, ("pool", "scorer", "decide")) for member in recipe.members.values())
+    return own or any(joined)
+
+
+@cache
+def scores(name: str) -> Scores:
+    """The scores of a recipe on its toy problem, in the usual settings."""
+    return run(ALL[name], toy(ALL[name]))
+
+
+@cache
+def verdicts(name: str) -> Verdicts:
+    """The verdicts of a recipe on its toy problem, in the usual settings."""
+    return pipeline.judge(ALL[name], scores(name), toy(ALL[name]), Settings())
+
+
+def run(recipe: Recipe, problem: Problem, block_bytes: int = DEFAULT_BLOCK_BYTES, seed: int = 0) -> Scores:
+    """Score with settings of its own, so that nothing is shared with another run."""
+    return pipeline.score(recipe, problem, Settings(seed=seed, block_bytes=block_bytes))
+
+
+def labels(recipe: Recipe, problem: Problem, seed: int = 0) -> tuple[str, ...]:
+    """Score and judge with settings of their own."""
+    settings = Settings(seed=seed)
+    return pipeline.judge(recipe, pipeline.score(recipe, problem, settings), problem, settings).labels
+
+
+def assert_same(one: Scores, other: Scores) -> None:
+    """Compare two tables byte by byte."""
+    assert one.groups == other.groups
+    assert one.ids == other.ids
+    assert one.values.tobytes() == other.values.tobytes(), largest_gap(one, other)
+    np.testing.assert_array_equal(one.nearest, other.nearest)
+
+
+def is_subset(part: Scores, whole: Scores, rows: Sequence[int]) -> bool:
+    """Whether a table is what the larger one says of the same queries."""
+    if part.groups != whole.groups:
+        return False
+    picked = list(rows)
+    equal = np.array_equal(part.values, whole.values[picked])
+    return bool(equal and np.array_equal(part.nearest, whole.nearest[picked]))
+
+
+def largest_gap(one: Scores, other: Scores) -> str:
+    """Say how far two tables of one shape are apart."""
+    if one.values.shape != other.values.shape:
+        return f"{one.values.shape} and {other.values.shape}"
+    return f"largest gap {np.abs(one.values.astype(np.float64) - other.values).max():.3g}"
+
+
+def change_batches(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Let features be made of so many bytes of pictures at a time."""
+    monkeypatch.setattr(pipeline, "BATCH_BYTES", size)
+
+
+def own_rows() -> list[int]:
+    """The places of the held-out queries of the leaky toy problem."""
+    return [int(row) for row in np.flatnonzero(~leaky().truth)]
+
+
+def immutable(default: str) -> bool:
+    """Whether the source text of a default is a plain value that no call can change; empty = no default."""
+    if not default:
+        return True
+    value = ast.literal_eval(default)
+    return isinstance(value, str | int | float | bool | tuple | type(None))
+
+
+def first_column(table: Scores) -> Array:
+    """The scores of the first group, (n,)."""
+    return np.asarray(table.values[:, 0], np.float64)
