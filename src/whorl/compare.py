@@ -28,7 +28,7 @@ class Loop:
 
     def rows(self, similarity: Similarity, queries: Array, gallery: Array) -> Iterator[tuple[int, Floats]]:
         """Yield (first query, block): some queries against the whole gallery."""
-        step = self._step(len(gallery))
+        step = self._step(len(queries), len(gallery))
         for start in range(0, len(queries), step):
             self.progress(self.label, start, len(queries))
             yield start, similarity(queries[start : start + step], gallery)
@@ -36,15 +36,17 @@ class Loop:
 
     def columns(self, similarity: Similarity, queries: Array, gallery: Array) -> Iterator[tuple[int, Floats]]:
         """Yield (first of the gallery, block): all queries against some of the gallery."""
-        step = self._step(len(queries))
+        step = self._step(len(gallery), len(queries))
         for start in range(0, len(gallery), step):
             self.progress(self.label, start, len(gallery))
             yield start, similarity(queries, gallery[start : start + step])
         self.progress(self.label, len(gallery), len(gallery))
 
-    def _step(self, across: int) -> int:
+    def _step(self, along: int, across: int) -> int:
         # A few arrays of the block's shape live at once: the block, its float64 form, its order.
-        return max(1, self.block_bytes // (24 * max(1, across)))
+        fitting = self.block_bytes // (24 * max(1, across))
+        # Small enough that somebody who watches sees it move, large enough to be worth a call.
+        return max(1, min(fitting, max(64, along // 50)))
 
 
 def pool_rows(

@@ -11,10 +11,10 @@ from typing import Literal
 
 import numpy as np
 
-from whorl.records import Answers, Array, BadInput, Scores, Verdicts
+from whorl.records import Answers, Array, BadInput, Scores, Share, Verdicts
 
 VERSION = 1
-TRANSDUCTIVE = ("quantile", "half", "ranking", "retrieval", "real_real", "two_means")
+TRANSDUCTIVE = ("quantile", "half", "ranking", "real_real", "two_means")
 
 
 def fixed(scores: Scores, threshold: float = 0.0) -> Verdicts:
@@ -25,7 +25,7 @@ def fixed(scores: Scores, threshold: float = 0.0) -> Verdicts:
     return _above(scores, threshold, "fixed")
 
 
-def quantile(scores: Scores, share: float = 0.5) -> Verdicts:
+def quantile(scores: Scores, share: Share = 0.5) -> Verdicts:
     """Used for the given share of the queries, highest scores first; ties at the cut are not used.
 
     Scores (n, g) -> n labels.

@@ -64,6 +64,8 @@ def score(recipe: Recipe, problem: Problem, settings: Settings) -> Scores:
     """Score every query: one column per generator or cluster, higher = more likely."""
     if recipe.task != problem.task:
         raise BadInput(f"{recipe.name} answers the {recipe.task} question, this is one of {problem.task}")
+    for step in recipe.steps:
+        steps.resolve(step)  # a wrong parameter shall stop a run before its first picture
     return _score(recipe, problem, problem, settings)
 
 
@@ -93,10 +95,10 @@ def blocks(recipe: Recipe, problem: Problem, settings: Settings) -> list[Array]:
 
 def _score(recipe: Recipe, problem: Problem, whole: Problem, settings: Settings) -> Scores:
     """Score `problem` with parts fitted on `whole`, of which it may be the development part."""
-    key = digest_of("scores", recipe.digest, problem.digest, whole.digest, settings.seed)
+    key = digest_of("scores", recipe.scoring_digest, problem.digest, whole.digest, settings.seed)
     kept = settings.store.get_scores(key) if settings.store else None
     if kept is not None:
-        return kept
+        return replace(kept, recipe=recipe.name)
     parts = _assemble(recipe, whole, settings)
     made = _by_scorer(parts, problem, settings) if recipe.one("scorer") else _by_pooling(parts, problem)
     scores = Scores(made.ids, made.groups, made.values, made.nearest, recipe.name, problem.digest)
@@ -106,7 +108,8 @@ def _score(recipe: Recipe, problem: Problem, whole: Problem, settings: Settings)
 
 
 def _assemble(recipe: Recipe, problem: Problem, settings: Settings) -> Parts:
-    extractors = [_bind(step, {}, fit_on=problem) for step in recipe.chain("features")]
+    drawn: dict[str, Callable[[], object]] = {"seed": lambda: settings.seed}
+    extractors = [_bind(step, drawn, fit_on=problem) for step in recipe.chain("features")]
     similarity = recipe.one("similarity")
     compared = _bind(similarity, {}, fit_on=problem) if similarity else None
     loop = Loop(settings.block_bytes, settings.progress, recipe.name)
@@ -118,13 +121,13 @@ def _assemble(recipe: Recipe, problem: Problem, settings: Settings) -> Parts:
         key = digest_of(
             digest, images.digest, side if prepared else "", problem.digest if fitted else "", settings.seed
         )
-        return settings.shelf.get(key, lambda: _extract(recipe, extractors, images, side, settings.seed))
+        return settings.shelf.get(key, lambda: _extract(recipe, extractors, images, side, settings))
 
     return Parts(recipe, features, compared, loop)
 
 
 def _extract(
-    recipe: Recipe, extractors: list[Callable[..., Array]], images: ImageSet, side: Side, seed: int
+    recipe: Recipe, extractors: list[Callable[..., Array]], images: ImageSet, side: Side, settings: Settings
 ) -> Array:
     """Prepare and describe the pictures a batch at a time; several features are joined end to end."""
     preparations = [step for step in recipe.chain("prepare") if step.on in ("both", side)]
@@ -135,9 +138,12 @@ def _extract(
     batches = []
     for start in range(0, len(images), size):
         rows = range(start, min(start + size, len(images)))
+        settings.progress(f"{recipe.name}: features", rows.stop, len(images))
         stack = images.pixels[start : start + size]
         if functions:
-            stack = np.stack([_prepare(functions, stack[row - start], images.ids[row], seed) for row in rows])
+            stack = np.stack(
+                [_prepare(functions, stack[row - start], images.ids[row], settings.seed) for row in rows]
+            )
         found = [extract(stack) for extract in extractors]
         batches.append(found[0] if len(found) == 1 else np.hstack([_flat(part) for part in found]))
     return np.concatenate(batches)
@@ -205,7 +211,7 @@ def _development(recipe: Recipe, problem: Problem, settings: Settings) -> object
 
 
 def _among_queries(recipe: Recipe, problem: Problem, settings: Settings) -> Scores:
-    key = digest_of("among", recipe.digest, problem.queries.digest, settings.seed)
+    key = digest_of("among", recipe.scoring_digest, problem.queries.digest, settings.seed)
     kept = settings.store.get_scores(key) if settings.store else None
     if kept is not None:
         return kept

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from whorl.records import Array, Floats
+from whorl.records import Array, Count, Floats
 
 VERSION = 1
 TRANSDUCTIVE = ("rank", "retrieval")
@@ -23,7 +23,7 @@ def maximum(block: Floats) -> Floats:
     return np.asarray(block.max(axis=1), np.float32)
 
 
-def kth(block: Floats, k: int = 5) -> Floats:
+def kth(block: Floats, k: Count = 5) -> Floats:
     """The k-th largest similarity; the smallest where there are fewer than k.
 
     (q, g) -> (q,).
@@ -32,7 +32,7 @@ def kth(block: Floats, k: int = 5) -> Floats:
     return np.asarray(np.partition(block, place, axis=1)[:, place], np.float32)
 
 
-def top_mean(block: Floats, k: int = 10) -> Floats:
+def top_mean(block: Floats, k: Count = 10) -> Floats:
     """Mean of the k largest similarities.
 
     (q, g) -> (q,).

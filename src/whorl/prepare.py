@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from whorl.records import BadInput, Floats
+from whorl.records import BadInput, Count, Floats, Share
 
 VERSION = 1
 
@@ -21,7 +21,7 @@ def resize(image: Floats, size: int = 256) -> Floats:
     return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR), np.float32)
 
 
-def crop(image: Floats, size: int = 224) -> Floats:
+def crop(image: Floats, size: Count = 224) -> Floats:
     """Cut out the middle; a smaller side stays as it is.
 
     (h, w) -> (min(h, size), min(w, size)).
@@ -86,7 +86,7 @@ def gaussian_noise(image: Floats, sigma: float = 10.0, seed: int = 0) -> Floats:
     return np.clip(image + noise, 0, 255).astype(np.float32)
 
 
-def salt_and_pepper(image: Floats, share: float = 0.01, seed: int = 0) -> Floats:
+def salt_and_pepper(image: Floats, share: Share = 0.01, seed: int = 0) -> Floats:
     """Turn a share of the pixels black or white, half each.
 
     (h, w) -> (h, w); the seed differs for every picture.
@@ -96,7 +96,7 @@ def salt_and_pepper(image: Floats, share: float = 0.01, seed: int = 0) -> Floats
     return np.where(chance > 1 - share / 2, 255, noisy).astype(np.float32)
 
 
-def opening(image: Floats, size: int = 3) -> Floats:
+def opening(image: Floats, size: Count = 3) -> Floats:
     """Grey morphological opening with a square: bright specks vanish.
 
     (h, w) -> (h, w).
@@ -106,7 +106,7 @@ def opening(image: Floats, size: int = 3) -> Floats:
     return np.asarray(grey_opening(image, size=(size, size)), np.float32)
 
 
-def closing(image: Floats, size: int = 3) -> Floats:
+def closing(image: Floats, size: Count = 3) -> Floats:
     """Grey morphological closing with a square: dark specks vanish.
 
     (h, w) -> (h, w).

@@ -98,7 +98,7 @@ def load(name: str) -> Recipe:
             close = steps.nearest(system, systems())
             hint = f"; did you mean '{close}'?" if close else "; `whorl recipes` lists them"
             raise BadInput(f"no system is called '{system}'{hint}")
-    found = {recipe.name.partition(".")[2]: recipe for recipe in read(file)}
+    found = {recipe.name.removeprefix(f"{file.stem}."): recipe for recipe in read(file)}
     if variant not in found:
         close = steps.nearest(variant, found)
         hint = f"; did you mean '{file.stem}.{close}'?" if close else f"; it has: {', '.join(found)}"
@@ -117,15 +117,15 @@ def panels() -> Mapping[str, tuple[str, ...]]:
 def read(file: Path) -> tuple[Recipe, ...]:
     """Read one file and return its recipes, each step checked against the source."""
     try:
-        return _read(file.resolve(), file.stat().st_mtime_ns)
+        return _read(file, file.read_bytes())
     except OSError as error:
         raise BadInput(f"{file}: cannot read the recipe ({error.strerror})") from None
 
 
 @cache
-def _read(file: Path, _modified: int) -> tuple[Recipe, ...]:
+def _read(file: Path, content: bytes) -> tuple[Recipe, ...]:
     try:
-        system = System.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        system = System.model_validate(tomllib.loads(content.decode("utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{file}: not a TOML file: {error}") from None
     except ValidationError as error:
@@ -154,7 +154,7 @@ def _recipe(system: str, content: System, name: str, variant: Variant) -> Recipe
     about |= {key: value for key in ("fidelity", "reason") if (value := getattr(variant, key)) is not None}
     if about["fidelity"] == "approximation" and not about["reason"]:
         raise BadInput(f"{full}: an approximation must give its reason")
-    made = tuple(_step(stage, spec) for stage, chain in chosen.items() for spec in _specs(chain))
+    made = tuple(_step(stage, spec) for stage, chain in chosen.items() for spec in _specs(stage, chain))
     return Recipe(full, content.about.task, made, about, variant.run, variant.reported, variant.note)
 
 
@@ -188,7 +188,9 @@ def _check_shape(full: str, chosen: Mapping[str, Chain]) -> None:
         raise BadInput(f"{full}: pooling needs features and a similarity")
 
 
-def _specs(chain: Chain) -> Iterator[Spec]:
+def _specs(stage: str, chain: Chain) -> Iterator[Spec]:
+    if chain == []:
+        raise BadInput(f"{stage}: an empty list; leave the stage out or name a step")
     yield from chain if isinstance(chain, list) else [chain]
 
 

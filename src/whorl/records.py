@@ -6,14 +6,17 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+import annotated_types
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
 Task = Literal["membership", "attribution"]
+Count = Annotated[int, annotated_types.Ge(1)]
+Share = Annotated[float, annotated_types.Interval(ge=0, le=1)]
 Side = Literal["both", "queries", "generated"]
 STAGES = ("prepare", "features", "similarity", "pool", "calibrate", "scorer", "decide")
 
@@ -171,8 +174,13 @@ class Recipe:
     @property
     def digest(self) -> str:
         """Digest of the steps, not of the words about them."""
+        return digest_of(self.scoring_digest, [step.digest for step in self.chain("decide")])
+
+    @property
+    def scoring_digest(self) -> str:
+        """Digest of the steps that make the scores: recipes that differ in their rule alone share them."""
         joined = {name: member.digest for name, member in self.members.items()}
-        return digest_of(self.task, [step.digest for step in self.steps], joined)
+        return digest_of(self.task, [step.digest for step in self.steps if step.stage != "decide"], joined)
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,10 +77,10 @@ def resolve(step: Step) -> Callable[..., Any]:
 
     description = find(step.stage, step.name)
     target = getattr(importlib.import_module(description.module), description.attribute)
-    hints = typing.get_type_hints(target.__init__ if description.fitted else target)
+    hints = typing.get_type_hints(target.__init__ if description.fitted else target, include_extras=True)
     for key, value in step.parameters.items():
         try:
-            TypeAdapter(hints[key]).validate_python(value)
+            TypeAdapter(hints[key]).validate_python(value, strict=True)
         except ValidationError as error:
             reason = error.errors()[0]["msg"]
             raise BadInput(f"{step.stage} step '{step.name}': {key} = {value!r}: {reason}") from None

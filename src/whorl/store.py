@@ -7,10 +7,13 @@ its line is discarded and made again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
+import secrets
 import time
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +25,7 @@ from whorl.records import Array, BadInput, Scores
 MAGIC = b"whorl.store/1 "
 PARTIAL = ".partial"
 STALE_SECONDS = 3600.0
+RUN = secrets.token_hex(4)
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,10 @@ class Store:
     def put(self, key: str, arrays: Mapping[str, Array]) -> None:
         """Write one piece, all or nothing."""
         buffer = io.BytesIO()
-        np.savez(buffer, **dict(arrays), allow_pickle=False)
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name, array in arrays.items():
+                with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
         content = buffer.getvalue()
         write_bytes(self._path(key), MAGIC + hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
 
@@ -44,11 +51,12 @@ class Store:
         except OSError:
             return None
         head, _, content = data.partition(b"\n")
-        if head != MAGIC + hashlib.sha256(content).hexdigest().encode():
-            self._path(key).unlink(missing_ok=True)
-            return None
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        if head == MAGIC + hashlib.sha256(content).hexdigest().encode():
+            # A piece from elsewhere may hold anything behind a matching line; NumPy refuses objects.
+            with contextlib.suppress(ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError):
+                return _unpacked(content)
+        self._path(key).unlink(missing_ok=True)
+        return None
 
     def put_scores(self, key: str, scores: Scores) -> None:
         """Write a table of scores."""
@@ -59,7 +67,7 @@ class Store:
     def get_scores(self, key: str) -> Scores | None:
         """Return a table of scores, or nothing where it is missing or damaged."""
         piece = self.get(key)
-        if piece is None:
+        if piece is None or not {"ids", "groups", "values", "nearest", "origin"} <= piece.keys():
             return None
         recipe, problem = (str(word) for word in piece["origin"])
         ids, groups = (tuple(str(word) for word in piece[name]) for name in ("ids", "groups"))
@@ -69,26 +77,37 @@ class Store:
         return self.root / key[:2] / f"{key}.npz"
 
 
+def _unpacked(content: bytes) -> dict[str, Array]:
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
 def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a file so that it is there whole or not at all; `durable` also after a power cut."""
+    partial = path.with_name(f".{path.name}.{RUN}{secrets.token_hex(4)}.{os.getpid()}{PARTIAL}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
         with partial.open("wb") as file:
             file.write(data)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
         partial.replace(path)
-        if not durable:
-            return
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        if durable:
+            _settle(path.parent)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise BadInput(f"{path}: cannot write ({error.strerror})") from None
+
+
+def _settle(folder: Path) -> None:
+    """Have the folder's own entry for a new file reach the disk."""
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -100,17 +119,21 @@ def sweep(folder: Path) -> int:
     """Remove what killed runs left half-written below a folder; return how many files that were."""
     count = 0
     for orphan in folder.rglob(f".*{PARTIAL}"):
-        owner = orphan.name.removesuffix(PARTIAL).rpartition(".")[2]
-        if _alive(owner) and time.time() - orphan.stat().st_mtime < STALE_SECONDS:
-            continue
-        orphan.unlink(missing_ok=True)
-        count += 1
+        with contextlib.suppress(FileNotFoundError):  # another run finished it meanwhile
+            if _alive(orphan.name) and time.time() - orphan.stat().st_mtime < STALE_SECONDS:
+                continue
+            orphan.unlink()
+            count += 1
     return count
 
 
-def _alive(owner: str) -> bool:
-    if not owner.isdigit() or int(owner) == os.getpid():
+def _alive(name: str) -> bool:
+    """Whether the writer that a half-written file names still runs; numbers of processes come again."""
+    rest, _, owner = name.removesuffix(PARTIAL).rpartition(".")
+    if not owner.isdigit():
         return False
+    if int(owner) == os.getpid():
+        return rest.rpartition(".")[2].startswith(RUN)
     try:
         os.kill(int(owner), 0)
     except ProcessLookupError:

@@ -9,13 +9,15 @@ import subprocess
 import sys
 
 import pytest
-from architecture.sources import PACKAGE, imported_packages, modules
 
 import whorl
+from architecture.sources import PACKAGE, imported_packages, modules
 
 HEAVY = ("sklearn", "skimage", "torch", "numba", "faiss", "pandas", "scipy", "PIL", "timm", "ray", "pydicom")
 UNSAFE_MODULES = frozenset({"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal"})
-UNSAFE_CALLS = frozenset({"eval", "exec", "joblib.load", "torch.load", "pandas.read_pickle", "pd.read_pickle"})
+UNSAFE_CALLS = frozenset(
+    {"eval", "exec", "joblib.load", "torch.load", "pandas.read_pickle", "pd.read_pickle"}
+)
 NETWORK = frozenset(
     {
         "urllib.request",

@@ -6,8 +6,8 @@ import ast
 from graphlib import TopologicalSorter
 
 import pytest
-from architecture.sources import imports, modules
 
+from architecture.sources import imports, modules
 from whorl import steps
 from whorl.records import STAGES
 

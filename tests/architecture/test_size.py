@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
+
 from architecture.sources import PACKAGE, ROOT
 
 FILE_LINES = 300

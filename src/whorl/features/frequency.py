@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from whorl.records import Array, Floats
+from whorl.records import Array, BadInput, Count, Floats
 
 VERSION = 1
 
 
-def radial_spectrum(images: Array, rings: int = 32) -> Floats:
+def radial_spectrum(images: Array, rings: Count = 32) -> Floats:
     """Log power of the picture averaged over rings, low to high frequency.
 
     (n, h, w) -> (n, rings).
@@ -26,7 +26,7 @@ def radial_spectrum(images: Array, rings: int = 32) -> Floats:
     return np.asarray(np.log(flat / np.maximum(members, 1) + 1.0), np.float32)
 
 
-def spectrum(images: Array, cells: int = 16) -> Floats:
+def spectrum(images: Array, cells: Count = 16) -> Floats:
     """Two-dimensional log power of the high-pass residual, pooled and averaged over flips and turns.
 
     (n, h, w) -> (n, cells * (cells + 1) / 2): the octant that symmetry leaves.
@@ -37,7 +37,9 @@ def spectrum(images: Array, cells: int = 16) -> Floats:
     power = _power(grey - gaussian_filter(grey, [0.0, 1.5, 1.5]))
     side = min(power.shape[1:]) // (2 * cells) * (2 * cells)
     if side == 0:
-        raise ValueError(f"features.frequency.spectrum: pictures are smaller than {2 * cells} pixels")
+        raise BadInput(
+            f"frequency.spectrum needs pictures of {2 * cells} pixels or more: give --size {2 * cells}"
+        )
     power = _centre(power, side)
     power = (power + power[:, ::-1, :]) / 2
     power = (power + power[:, :, ::-1]) / 2

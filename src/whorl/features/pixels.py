@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from whorl.records import Array, Floats
+from whorl.records import Array, Count, Floats
 
 VERSION = 1
 
@@ -18,7 +18,7 @@ def grey(images: Array) -> Array:
     return images
 
 
-def thumbnail(images: Array, size: int = 32) -> Floats:
+def thumbnail(images: Array, size: Count = 32) -> Floats:
     """Mean grey over the cells of a size × size grid.
 
     (n, h, w) -> (n, size * size).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from whorl.records import Array, Floats
+from whorl.records import Array, Count, Floats
 
 VERSION = 1
 
@@ -20,7 +20,7 @@ def high_pass(images: Array, sigma: float = 1.0) -> Floats:
     return grey - np.asarray(gaussian_filter(grey, [0.0, sigma, sigma]), np.float32)
 
 
-def predictor(images: Array, radius: int = 3, ridge: float = 1e-3, sigma: float = 0.0) -> Floats:
+def predictor(images: Array, radius: Count = 3, ridge: float = 1e-3, sigma: float = 0.0) -> Floats:
     """Coefficients of the best linear guess of a pixel from its neighbours, averaged over flips and turns.
 
     (n, h, w) -> (n, coefficients + 1): one per distance class, then the log of the error left.

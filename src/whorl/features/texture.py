@@ -6,14 +6,14 @@ from typing import Literal
 
 import numpy as np
 
-from whorl.records import Array, Floats
+from whorl.records import Array, Count, Floats
 
 VERSION = 1
 
 
 def lbp(
     images: Array,
-    points: int = 8,
+    points: Count = 8,
     radius: float = 1.0,
     method: Literal["uniform", "default", "ror", "nri_uniform"] = "uniform",
 ) -> Floats:
@@ -32,7 +32,7 @@ def lbp(
     return rows
 
 
-def local_contrast(images: Array, size: int = 128, sigma: float = 2.0, window: float = 4.0) -> Floats:
+def local_contrast(images: Array, size: Count = 128, sigma: float = 2.0, window: float = 4.0) -> Floats:
     """High-pass picture divided by its local energy: what anatomy patients share is flattened away.
 
     (n, h, w) -> (n, size * size) at most; pictures larger than `size` are area-averaged first.

@@ -22,20 +22,23 @@ def any_neighbour(
 ) -> Scores:
     """Largest similarity to any other picture, real or generated, above the mean + 3 sd of the whole table.
 
-    Problem with n queries -> Scores (n, 1), above 0 = used. `generated_pairs` = false leaves the pairs of
-    two generated pictures, the dearest part, out of the mean and the sd.
+    Problem with n queries and g groups -> Scores (n, g), above 0 = used. `generated_pairs` = false leaves
+    the pairs of two generated pictures, the dearest part, out of the mean and the sd.
     """
-    group, images = next(iter(problem.generated.items()))
-    real, made = features(problem.queries), features(images)
-    largest, nearest, first = _walk(compare, real, made, same=False)
-    twin, _, second = _walk(compare, real, real, same=True)
-    sums = 2 * first + second
-    if generated_pairs:
-        sums = sums + _walk(compare, made, made, same=True)[2]
-    average = sums[1] / sums[0]
-    cut = average + deviations * np.sqrt(max(0.0, sums[2] / sums[0] - average**2))
-    values = np.asarray(np.maximum(largest, twin) - cut, np.float32)[:, None]
-    return Scores(problem.queries.ids, (group,), values, nearest[:, None])
+    real = features(problem.queries)
+    twin, _, among = _walk(compare, real, real, same=True)
+    values = np.empty((len(real), len(problem.generated)), np.float32)
+    nearest = np.empty(values.shape, np.int64)
+    for column, images in enumerate(problem.generated.values()):
+        made = features(images)
+        largest, nearest[:, column], across = _walk(compare, real, made, same=False)
+        sums = 2 * across + among
+        if generated_pairs:
+            sums = sums + _walk(compare, made, made, same=True)[2]
+        average = sums[1] / sums[0]
+        cut = average + deviations * np.sqrt(max(0.0, sums[2] / sums[0] - average**2))
+        values[:, column] = np.maximum(largest, twin) - cut
+    return Scores(problem.queries.ids, tuple(problem.generated), values, nearest)
 
 
 def _walk(compare: Compare, rows: Array, columns: Array, *, same: bool) -> tuple[Array, Array, Array]:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from whorl.records import Array, ImageSet, Problem, Scores
+from whorl.records import Array, Count, ImageSet, Problem, Scores
 
 VERSION = 1
 
 
 def subspace(
-    problem: Problem, features: Callable[[ImageSet], Array], seed: int = 0, components: int = 100
+    problem: Problem, features: Callable[[ImageSet], Array], seed: int = 0, components: Count = 100
 ) -> Scores:
     """Minus the share of a query's energy outside the principal components of the generated pictures.
 
@@ -24,7 +24,8 @@ def subspace(
     values = np.empty((len(queries), len(problem.generated)), np.float32)
     for column, images in enumerate(problem.generated.values()):
         made = _flat(features(images))
-        model = PCA(min(components, len(made) // 2 + 1, made.shape[1]), random_state=seed).fit(made)
+        with np.errstate(all="ignore"):  # one picture, or all alike: nothing varies, nothing is spanned
+            model = PCA(min(components, len(made) // 2 + 1, made.shape[1]), random_state=seed).fit(made)
         centred = queries - model.mean_
         energy = np.maximum((centred**2).sum(axis=1), 1e-9)
         inside = ((centred @ model.components_.T) ** 2).sum(axis=1)

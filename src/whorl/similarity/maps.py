@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from whorl.records import Array, Floats
+from whorl.records import Array, BadInput, Floats
 
 VERSION = 1
 WINDOW = 7
@@ -32,7 +32,7 @@ def ssim(queries: Array, gallery: Array, data_range: float = 255.0) -> Floats:
     (q, h, w), (g, h, w) -> (q, g) in -1..1, 1 for equal pictures up to rounding.
     """
     if min(queries.shape[1:]) < WINDOW:
-        raise ValueError(f"similarity.maps.ssim needs pictures of {WINDOW} pixels or more")
+        raise BadInput(f"maps.ssim needs pictures of {WINDOW} pixels or more: give --size {WINDOW + 1}")
     exact = _whole(queries) and _whole(gallery)
     constants = ((0.01 * data_range) ** 2, (0.03 * data_range) ** 2)
     out = np.empty((len(queries), len(gallery)), np.float32)

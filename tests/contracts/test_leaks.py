@@ -1,0 +1,142 @@
+"""Direction: copies raise scores, a leak is found, no leak is none; over every step and recipe."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from contracts import checks, problems
+from contracts.checks import ALL, CATALOGUE
+from contracts.problems import Toy, auc
+from whorl.metrics import adjusted_rand_index
+from whorl.records import Recipe
+
+BY_POSITION = "the published code's ranks are file positions, which no copy moves in a known direction"
+DILUTED = "a mean over all generated pictures: copies of others pull it back to the middle"
+NOT_RAISED_BY_ITS_COPY = {"m23-vcmi.ssim-ranking-as-published": BY_POSITION}
+NOT_RAISED_BY_ALL_COPIES = {"m23-vcmi.ssim-ranking-as-published": BY_POSITION}
+LOWERED_BY_OTHER_COPIES = {
+    "pool.rank": DILUTED,
+    "m23-vcmi.ssim-ranking": DILUTED,
+    "m23-vcmi.ssim-ranking-as-published": BY_POSITION,
+}
+LEAK_NOT_FOUND = {"m23-vcmi.ssim-ranking-as-published": BY_POSITION}
+COPIED_NOT_FIRST = {
+    "m23-vcmi.ssim-ranking-as-published": BY_POSITION,
+    "features.residual.predictor": "describes the grain of a picture, not what is to be seen in it",
+}
+JOINED = "joins verdicts, which are about all generators together"
+ONE_COLUMN = {
+    "scorer.combine.vote": JOINED,
+    "scorer.combine.agreement": JOINED,
+    "scorer.combine.gate": JOINED,
+    "scorer.combine.mean_rank": JOINED,
+    "m23-vcmi.ssim-ensemble": JOINED,
+    "m23-vcmi.ssim-ensemble-as-published": JOINED,
+}
+MEMBERSHIP = [name for name, recipe in ALL.items() if recipe.task == "membership"]
+RECIPES = [recipe.name for recipe in CATALOGUE if recipe.task == "membership"]
+ATTRIBUTION = [recipe.name for recipe in CATALOGUE if recipe.task == "attribution"]
+LEAST_AUC = 0.6
+CHANCE = (0.3, 0.7)
+
+
+@cache
+def clean() -> Toy:
+    """A generator that copied nobody; enough pictures that chance stays near one half."""
+    return problems.membership(members=40, holdout=40, leaking=False, seed=0)
+
+
+def test_the_exemptions_are_counted() -> None:
+    exempt = (NOT_RAISED_BY_ITS_COPY, NOT_RAISED_BY_ALL_COPIES, LEAK_NOT_FOUND, LOWERED_BY_OTHER_COPIES)
+    assert [len(table) for table in (*exempt, COPIED_NOT_FIRST, ONE_COLUMN)] == [1, 1, 1, 3, 2, 6]
+    assert all(set(table) <= set(MEMBERSHIP) for table in (*exempt, COPIED_NOT_FIRST, ONE_COLUMN))
+
+
+@pytest.mark.parametrize("name", MEMBERSHIP)
+def test_its_own_copy_never_lowers_a_score(name: str) -> None:
+    before = checks.first_column(checks.scores(name))
+    rows = checks.own_rows()[::3]
+    after = [_planted(ALL[name], [row])[row] for row in rows]
+    holds = all(value >= before[row] for value, row in zip(after, rows, strict=True))
+    checks.expect(holds, name, NOT_RAISED_BY_ITS_COPY, f"{before[rows]} became {after}")
+
+
+@pytest.mark.parametrize("name", MEMBERSHIP)
+def test_copies_of_all_raise_the_mean_and_lower_none(name: str) -> None:
+    rows = checks.own_rows()
+    before = checks.first_column(checks.scores(name))[rows]
+    after = _planted(ALL[name], rows)[rows]
+    rises = bool(after.mean() > before.mean())
+    checks.expect(rises, name, NOT_RAISED_BY_ALL_COPIES, f"mean {before.mean()} became {after.mean()}")
+    holds = bool((after >= before).all())
+    checks.expect(holds, name, LOWERED_BY_OTHER_COPIES, f"fell by {(before - after).max()}")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_leak_is_found(name: str) -> None:
+    found = auc(checks.first_column(checks.scores(name)), checks.leaky().truth)
+    checks.expect(found > LEAST_AUC, name, LEAK_NOT_FOUND, f"AUC {found:.2f} on a generator that copied")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_no_leak_is_chance(name: str) -> None:
+    values = checks.first_column(checks.run(ALL[name], clean().problem))
+    assert CHANCE[0] <= auc(values, clean().truth) <= CHANCE[1]
+
+
+@pytest.mark.parametrize("name", MEMBERSHIP)
+def test_queries_and_generated_cannot_be_exchanged(name: str) -> None:
+    problem = problems.lopsided()
+    right, wrong = (checks.run(ALL[name], one) for one in (problem, problems.exchanged(problem)))
+    assert right.values.shape == wrong.values.shape
+    assert not np.array_equal(right.values, wrong.values)
+
+
+@pytest.mark.parametrize("name", MEMBERSHIP)
+def test_the_copied_picture_comes_first(name: str) -> None:
+    values = checks.first_column(checks.run(ALL[name], problems.lopsided()))
+    holds = bool(values[0] == values.max() and values[0] > values[1:].min())
+    checks.expect(holds, name, COPIED_NOT_FIRST, f"{values[0]} among {values}")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_nearest_picture_is_the_copy(name: str) -> None:
+    problem = checks.leaky().problem
+    row = checks.own_rows()[0]
+    nearest = checks.run(ALL[name], problems.plant(problem, [row])).nearest[row, 0]
+    assert nearest in (-1, len(problem.generated["generator"]))
+
+
+@pytest.mark.parametrize("name", MEMBERSHIP)
+def test_every_generator_has_its_column(name: str) -> None:
+    problem = checks.leaky().problem
+    second = problems.image_set("other", problems.fields(20, 99))
+    both = {"first": problem.generated["generator"], "second": second}
+    table = checks.run(ALL[name], replace(problem, generated=both))
+    checks.expect(table.groups == ("first", "second"), name, ONE_COLUMN, f"columns {table.groups}")
+    if name not in ONE_COLUMN and not ALL[name].members:
+        alone = checks.run(ALL[name], replace(problem, generated={"second": second}))
+        np.testing.assert_array_equal(table.values[:, 1], alone.values[:, 0])
+        np.testing.assert_array_equal(table.values[:, 0], checks.scores(name).values[:, 0])
+
+
+@pytest.mark.parametrize("name", ATTRIBUTION)
+def test_generators_are_told_apart(name: str) -> None:
+    _, truth = checks.bag()
+    assert adjusted_rand_index(truth, checks.verdicts(name).labels) > 0.4
+
+
+@pytest.mark.parametrize("name", ATTRIBUTION)
+def test_one_generator_has_no_groups_to_find(name: str) -> None:
+    bag = problems.image_set("bag", problems.fields(40, 11))
+    problem = replace(checks.bag()[0], queries=bag, count=2)
+    halves = ["first"] * 20 + ["second"] * 20
+    assert abs(adjusted_rand_index(halves, checks.labels(ALL[name], problem))) < 0.3
+
+
+def _planted(recipe: Recipe, rows: list[int]) -> np.ndarray:
+    return checks.first_column(checks.run(recipe, problems.plant(checks.leaky().problem, rows)))
