@@ -34,6 +34,8 @@ NETWORK = frozenset(
         "huggingface_hub",
     }
 )
+# What does not run when a module is imported; `if` stands for `if TYPE_CHECKING`.
+BODIES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If)
 UNDONE = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
 LIGHT_USES = {
     "import": "import whorl",
@@ -42,6 +44,7 @@ LIGHT_USES = {
     "version": "from whorl.cli import main; assert main(['--version']) == 0",
     "command help": "from whorl.cli import main; assert main(['audit', '--help']) == 0",
     "recipes": "from whorl import recipes; recipes.names()",
+    "steps": "from whorl import steps; steps.describe_all()",
 }
 
 
@@ -56,6 +59,14 @@ def test_light_uses_import_nothing_heavy(use: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "loaded:"
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_heavy_packages_are_imported_where_they_are_used(module: str) -> None:
+    """Inside the function that needs them; NumPy, Pillow and SciPy may stand at the top."""
+    at_the_top = ast.Module([node for node in modules()[module].body if not isinstance(node, BODIES)], [])
+    loaded = {name.partition(".")[0] for name in imported_packages(at_the_top)}
+    assert not loaded & (set(HEAVY) - {"PIL", "scipy"})
 
 
 @pytest.mark.parametrize("name", whorl.__all__)

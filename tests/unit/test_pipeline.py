@@ -104,6 +104,14 @@ def test_noise_belongs_to_the_picture_and_the_seed() -> None:
     np.testing.assert_array_equal(alone, both[[4, 2]])
 
 
+def test_equal_pictures_get_noise_of_their_own() -> None:
+    noisy = replace(made(), steps=(Step("prepare", "gaussian_noise"), *made().steps))
+    twins = problems.image_set("twins", problems.fields(1, 8).repeat(3, axis=0))
+    alike = replace(PROBLEM, queries=twins, development=None)
+    assert len(set(column(made(), alike).tolist())) == 1
+    assert len(set(column(noisy, alike).tolist())) == 3
+
+
 def test_a_rule_fitted_on_development_uses_its_answers() -> None:
     tuned = made(("decide", "tuned", {"metric": "accuracy"}))
     settings = Settings()

@@ -82,7 +82,7 @@ def two_tables(table: FigureTable) -> Iterator[Finding]:
                 who=where(table, one),
                 printed=f"{name} {table.rows[one][name]} and {table.rows[other][name]}",
                 implied="one figure",
-                rule=f"printed in {titled(origin(table.rows[one]))} and in {titled(origin(table.rows[other]))}",
+                rule=" and ".join(f"printed in {titled(origin(table.rows[row]))}" for row in (one, other)),
             )
 
 
@@ -152,14 +152,14 @@ def _ensembles(table: FigureTable) -> Iterator[tuple[int, Array]]:
                 continue
             if cells["vote"].lower() not in RULES:
                 raise BadInput(
-                    f"{table.name}, row {row + 1}: vote {shown(cells['vote'])!r} is unknown; write majority or "
-                    "unanimity"
+                    f"{table.name}, row {row + 1}: vote {shown(cells['vote'])!r} is unknown; "
+                    "write majority or unanimity"
                 )
             missing = [name for name in names if name not in by_run]
             if missing:
                 raise BadInput(
-                    f"{table.name}, row {row + 1}: member {shown(missing[0])!r} is no run of this team and model; "
-                    "separate the runs by semicolons"
+                    f"{table.name}, row {row + 1}: member {shown(missing[0])!r} is no run of this team "
+                    "and model; separate the runs by semicolons"
                 )
             yield row, np.array([by_run[name] for name in names])
 

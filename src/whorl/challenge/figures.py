@@ -157,7 +157,8 @@ def _column(rows: Sequence[Mapping[str, str]], name: str, where: str) -> Array:
         ):
             wanted = "a whole number above 0" if whole else "a number such as 0.512"
             raise BadInput(
-                f"{where}, row {number + 1}: {name} {shown(text)!r} is not {wanted}; mend it or leave it empty"
+                f"{where}, row {number + 1}: {name} {shown(text)!r} is not {wanted}; "
+                "mend it or leave it empty"
             )
         found[number] = float(value)
     return found

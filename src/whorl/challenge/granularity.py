@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from whorl.challenge.figures import OUTCOME, ROUNDING, Digits, FigureTable, ends, grouped, titled
+from whorl.challenge.figures import OUTCOME, ROUNDING, Digits, FigureTable, ends, grouped, known, titled
 from whorl.challenge.plausibility import share_from_figures
 from whorl.metrics import VERDICT_METRICS
 from whorl.records import Array
@@ -75,9 +75,9 @@ def possible_counts(figures: Mapping[str, tuple[float, float]], used: int, not_u
     place = np.arange(width.sum()) - np.repeat(np.cumsum(width) - width, width)
     every = Counts(np.repeat(hits, width), np.repeat(fewest, width) + place, used, not_used)
     kept = np.ones(len(every.tp), np.bool_)
-    for name, (least, most) in figures.items():
+    for name, (lowest, highest) in figures.items():
         found = every.metric(name)
-        kept &= (found >= least - ROUNDING) & (found <= most + ROUNDING)
+        kept &= (found >= lowest - ROUNDING) & (found <= highest + ROUNDING)
     return Counts(every.tp[kept], every.fp[kept], used, not_used)
 
 
@@ -119,7 +119,7 @@ def with_sizes(table: FigureTable, found: Sequence[Sizes]) -> tuple[Array, Array
     used, total = table.values["used"].copy(), table.values["n"]
     for sizes in found:
         least, most = sizes.used
-        half = sizes.total / 2
+        half = sizes.total // 2
         used[list(sizes.rows)] = half if least <= half <= most else (least + most) // 2
     return used, total - used
 
@@ -132,27 +132,32 @@ def denominators(table: FigureTable) -> tuple[Denominator, ...]:
     """
     found: list[Denominator] = []
     for key, rows in grouped(table).items():
-        there = rows[~np.isnan(table.values["recall"][rows] + table.values["accuracy"][rows])]
-        if len(there) < 2:
-            continue
-        unit = float(np.nanmax([table.units[name][there].max() for name in ("accuracy", "recall")]))
-        largest = min(0.25 / unit, MOST_SIZES, MOST_CELLS / len(there))
-        sizes = np.arange(2, int(largest) + 1)
-        if not len(sizes):
-            continue
-        strict = [_fits(table, there, sizes, digits) for digits in STRICT]
-        chosen = max(
-            (_cover(fit, sizes, unit) for fit in strict), key=lambda part: sum(map(len, part.values()))
-        )
-        _prefer_announced(chosen, strict, sizes, table.values["used"][there])
-        loose = _fits(table, there, sizes, "loose")
-        for size, explained in _widened(chosen, loose, sizes).items():
+        there = rows[known(table, "accuracy", "recall")[rows]]
+        for size, explained in _betrayed(table, there).items() if len(there) > 1 else ():
             numbers = there[explained]
             announced = set(table.values["used"][numbers])
             one = announced.pop() if len(announced) == 1 else np.nan
             rows_found = tuple(int(number) for number in numbers)
             found.append(Denominator(titled(key), size, rows_found, None if np.isnan(one) else int(one)))
     return tuple(found)
+
+
+def _betrayed(table: FigureTable, rows: Array) -> dict[int, list[int]]:
+    """Return class sizes with the positions of the rows that they explain."""
+    unit = float(np.max([table.units[name][rows].max() for name in ("accuracy", "recall")]))
+    largest = min(0.25 / unit, MOST_SIZES, MOST_CELLS / len(rows))
+    sizes = np.arange(2, int(largest) + 1)
+    if not len(sizes):
+        return {}
+    strict = [_fits(table, rows, sizes, digits) for digits in STRICT]
+    # An outcome that several runs share says no more than one.
+    figures = np.stack([table.values[name][rows] for name in OUTCOME], axis=1)
+    new = np.zeros(len(rows), np.bool_)
+    new[np.unique(np.nan_to_num(figures, nan=-1.0), axis=0, return_index=True)[1]] = True
+    covers = [_cover(fit, sizes, unit, new) for fit in strict]
+    chosen = max(covers, key=lambda cover: sum(len(part) for part in cover.values()))
+    _prefer_announced(chosen, strict, sizes, table.values["used"][rows])
+    return _widened(chosen, _fits(table, rows, sizes, "loose"), sizes)
 
 
 def _false_alarms(
@@ -163,21 +168,25 @@ def _false_alarms(
     All three metrics fall as false positives rise; one of margin is left for the exact check.
     """
     low, high = np.zeros(len(hits)), np.full(len(hits), float(not_used))
-    right = hits + float(not_used)
-    edges = {
-        "accuracy": lambda value: right - value * (used + not_used),
-        "precision": lambda value: hits / max(value, 1e-300) - hits,
-        "f1": lambda value: 2 * hits / max(value, 1e-300) - hits - used,
-    }
     told = hits > 0  # without hits precision and F1 are 0 for any number of false positives
-    for name, edge in edges.items():
-        if name not in figures:
+    for name, (least, most) in figures.items():
+        if name == "recall":
             continue
-        least, most = figures[name]
+        edges = [_edge(name, max(value, 1e-12), hits, used, not_used) for value in (most, least)]
         bound = told | (name == "accuracy")
-        low = np.where(bound, np.maximum(low, edge(most) - 1), low)
-        high = np.where(bound, np.minimum(high, edge(least) + 1), high)
+        low = np.where(bound, np.maximum(low, edges[0] - 1), low)
+        high = np.where(bound, np.minimum(high, edges[1] + 1), high)
     return np.ceil(low).astype(np.int64), np.floor(high).astype(np.int64)
+
+
+def _edge(name: str, value: float, hits: Array, used: int, not_used: int) -> Array:
+    """Return the (real) number of false positives at which a metric has this value."""
+    edges: dict[str, Array] = {
+        "accuracy": hits + not_used - value * (used + not_used),
+        "precision": hits / value - hits,
+        "f1": 2 * hits / value - hits - used,
+    }
+    return edges[name]
 
 
 def _shared(table: FigureTable, rows: Array, digits: Digits) -> tuple[float, float]:
@@ -210,11 +219,15 @@ def _fits(table: FigureTable, rows: Array, sizes: Array, digits: Digits) -> Arra
     for name, (low, high) in (("f1", f1), ("precision", precision)):
         value = VERDICT_METRICS[name](tp, np.maximum(fp, 0), n - tp, n - np.maximum(fp, 0))
         fit &= np.isnan(low) | ((value >= low - ROUNDING) & (value <= high + ROUNDING))
-    return fit
+    every: Array = fit
+    return every
 
 
-def _cover(fit: Array, sizes: Array, unit: float) -> dict[int, list[int]]:
-    """Choose sizes that explain rows beyond chance: size → positions of the rows it explains."""
+def _cover(fit: Array, sizes: Array, unit: float, new: Array) -> dict[int, list[int]]:
+    """Choose sizes that explain rows beyond chance: size → positions of the rows it explains.
+
+    `new` (rows,) says which rows count as evidence.
+    """
     from scipy.stats import binom
 
     # A made-up row fits n + n pictures no more often than this: recall n ways, accuracy 2n ways.
@@ -222,8 +235,8 @@ def _cover(fit: Array, sizes: Array, unit: float) -> dict[int, list[int]]:
     left = np.ones(fit.shape[1], np.bool_)
     chosen: dict[int, list[int]] = {}
     while left.any():
-        explained = (fit & left).sum(axis=1)
-        luck = binom.logsf(explained - 1, left.sum(), chance)
+        explained = (fit & left & new).sum(axis=1)
+        luck = binom.logsf(explained - 1, (left & new).sum(), chance)
         best = int(np.argmin(luck))
         if luck[best] > np.log(SURPRISE / len(sizes)):
             break

@@ -1,4 +1,4 @@
-"""Can a table of published results be right, and is it better than chance? Every check that its columns allow."""
+"""Can a table of published results be right, and is it better than chance? All that its columns allow."""
 
 from __future__ import annotations
 

@@ -65,6 +65,7 @@ def membership(
     metrics = list(dict.fromkeys([redrawing.metric, "balanced_accuracy"]))
     redrawn = verdict_draws(truths, answers, metrics, redrawing.draws, redrawing.seed)
     tests = _verdict_tests(truths, answers)
+    fewest = [fewest_patients([truth]) for truth in truths]
     panels = []
     for run, one in enumerate(runs):
         row = []
@@ -74,7 +75,7 @@ def membership(
             balanced = percentile_interval(
                 scored.values["balanced_accuracy"],
                 redrawn["balanced_accuracy"][place, :, run],
-                fewest_patients([truth]),
+                fewest[place],
             )
             mine = {name: each[place][run] for name, each in tests.items()}
             row.append(Panel(scored, chance, mine, balanced))

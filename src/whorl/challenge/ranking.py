@@ -69,7 +69,7 @@ def leaderboard(entries: Sequence[Entry], truths: Sequence[Truth], settings: Set
     measured = membership if task == "membership" else attribution
     panels, redrawn = measured([runs for _, runs in valid], truths, answers, redrawing)
     scores = np.array([np.mean([one.score.values[redrawing.metric] for one in row]) for row in panels])
-    rows = _rows([entry for entry, _ in valid], panels, scores, redrawn, fewest_patients(truths))
+    rows = _rows([entry for entry, _ in valid], panels, scores, redrawn, truths, redrawing.metric)
     return Board(
         task=task,
         metric=redrawing.metric,
@@ -111,18 +111,20 @@ def _rows(
     panels: Sequence[tuple[Panel, ...]],
     scores: Array,
     redrawn: Array,
-    patients: int,
+    truths: Sequence[Truth],
+    metric: str,
 ) -> list[Row]:
     own, drawn = ranks(scores), ranks(redrawn)
     low, high = (np.quantile(drawn, end, axis=0, method="nearest").astype(int) for end in (0.025, 0.975))
     first = (drawn == 1) / (drawn == 1).sum(axis=1, keepdims=True)
-    lowest = min(0.0, float(redrawn.min()))
+    patients = fewest_patients(truths)
+    worst = VERDICT_METRICS.get(metric, lambda *_: -0.5)(0.0, 1.0, 1.0, 0.0)  # -0.5: crossed groupings
     return [
         Row(
             entry=entry,
             rank=int(own[run]),
             tied=bool((own == own[run]).sum() > 1),
-            score=percentile_interval(float(scores[run]), redrawn[:, run], patients, lowest),
+            score=percentile_interval(float(scores[run]), redrawn[:, run], patients, float(worst)),
             ranks=(min(int(low[run]), int(own[run])), max(int(high[run]), int(own[run]))),
             first=float(first[:, run].mean()),
             same_as=(),

@@ -64,4 +64,5 @@ def _no_likelier(logarithms: Array, seen: Array) -> Array:
     ordered = np.sort(chances)
     below = np.concatenate([[0.0], np.cumsum(ordered)])
     reached = np.searchsorted(ordered, chances[seen.astype(np.int64)] * EQUAL, side="right")
-    return np.asarray(np.minimum(below[reached], 1.0))
+    # An outcome too unlikely for a double is unlikely, not impossible.
+    return np.asarray(np.clip(below[reached], np.finfo(np.float64).tiny, 1.0))
