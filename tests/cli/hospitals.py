@@ -92,16 +92,13 @@ def hospital(
     """Draw patients of smooth random anatomy; a leaking generator copies members, a clean one nobody."""
     random = np.random.default_rng(seed)
     made = Hospital(root)
-    rows = ["file,patient"]
-    for role, first in ((made.members, 0), (made.holdout, patients // 2)):
-        names = [f"P{first + one:03d}_{cut}.png" for one in range(patients // 2) for cut in range(slices)]
-        pixels = people(random, patients // 2, slices, side)
-        write_pictures(role, names, pixels)
-        rows += [f"{name},{name[:4]}" for name in names]
-        if role is made.members:
-            copied = pixels[np.arange(generated) % len(pixels)]
-    made.patients.write_text("\n".join(rows) + "\n")
-    source = copied if leak else people(random, generated, 1, side)
+    real = people(random, patients, slices, side)
+    names = [f"P{one:03d}_{cut}.png" for one in range(patients) for cut in range(slices)]
+    half = len(real) // 2
+    write_pictures(made.members, names[:half], real[:half])
+    write_pictures(made.holdout, names[half:], real[half:])
+    made.patients.write_text("file,patient\n" + "".join(f"{name},{name[:4]}\n" for name in names))
+    source = real[np.arange(generated) % half] if leak else people(random, generated, 1, side)
     noisy = source + random.normal(0, 6, source.shape)
     write_pictures(made.generated, [f"g{place:03d}.png" for place in range(generated)], noisy)
     return made

@@ -120,7 +120,7 @@ def rand_index_bounds(table: FigureTable) -> Iterator[Finding]:
     for row in np.flatnonzero(~np.isnan(table.values["ari"])):
         cells = table.rows[row]
         sizes, assumed = _classes(table, int(row))
-        if not sizes:
+        if sum(sizes) < 2:
             continue
         asked = table.values["clusters"][row]
         clusters = None if np.isnan(asked) else int(asked)

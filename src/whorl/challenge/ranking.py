@@ -60,7 +60,12 @@ class Settings:
     progress: Progress = lambda label, done, total: None
 
 
-def leaderboard(entries: Sequence[Entry], truths: Sequence[Truth], settings: Settings) -> Board:
+def leaderboard(
+    entries: Sequence[Entry],
+    truths: Sequence[Truth],
+    settings: Settings,
+    provenance: Mapping[str, Any] | None = None,
+) -> Board:
     """Read, score and rank runs; those that are not valid are listed with their first fault."""
     valid, invalid = _read(entries, truths, settings)
     redrawing = settings.redrawing
@@ -70,6 +75,7 @@ def leaderboard(entries: Sequence[Entry], truths: Sequence[Truth], settings: Set
     panels, redrawn = measured([runs for _, runs in valid], truths, answers, redrawing)
     scores = np.array([np.mean([one.score.values[redrawing.metric] for one in row]) for row in panels])
     rows = _rows([entry for entry, _ in valid], panels, scores, redrawn, truths, redrawing.metric)
+    digests = {f"answers of model {place}": truth.digest for place, truth in enumerate(truths, start=1)}
     return Board(
         task=task,
         metric=redrawing.metric,
@@ -80,7 +86,7 @@ def leaderboard(entries: Sequence[Entry], truths: Sequence[Truth], settings: Set
         draws=redrawing.draws,
         seed=redrawing.seed,
         notes=_notes(truths),
-        provenance={"digests": {f"answers of model {n}": t.digest for n, t in enumerate(truths, start=1)}},
+        provenance={**(provenance or {}), "digests": digests},
     )
 
 
@@ -190,3 +196,61 @@ def _notes(truths: Sequence[Truth]) -> tuple[str, ...]:
             "take pictures for independent, so their p-values are too small."
         )
     return tuple(notes)
+
+
+def table(board: Board) -> tuple[list[str], list[list[object]]]:
+    """Return a leaderboard as header and rows, one row a run, each model's columns after another's."""
+    rows = [_cells(board, row) for row in board.rows]
+    return list(rows[0]), [list(row.values()) for row in rows]
+
+
+def content(board: Board) -> dict[str, Any]:
+    """Return a leaderboard as plain data, as `leaderboard.json` holds it."""
+    return {
+        "schema": "whorl.leaderboard/1",
+        "task": board.task,
+        "ranked_by": f"mean_{board.metric}",
+        "models": board.models,
+        "constants": board.constants,
+        "draws": board.draws,
+        "seed": board.seed,
+        "rows": [_cells(board, row) | {"same_as": row.same_as} for row in board.rows],
+        "invalid": [{"run": name, "reason": reason} for name, reason in board.invalid],
+        "notes": board.notes,
+        "provenance": board.provenance,
+    }
+
+
+def _cells(board: Board, row: Row) -> dict[str, object]:
+    score = f"mean_{board.metric}"
+    cells: dict[str, object] = {
+        "rank": row.rank,
+        "tied": int(row.tied),
+        "team": row.entry.team,
+        "run": row.entry.run,
+        "organiser": int(row.entry.organiser),
+        score: row.score.estimate,
+        f"{score}_low": row.score.low,
+        f"{score}_high": row.score.high,
+        "rank_low": row.ranks[0],
+        "rank_high": row.ranks[1],
+        "share_of_draws_first": row.first,
+        "same_answers_as": "; ".join(row.same_as),
+        "method": row.entry.method,
+    }
+    for panel in row.panels:
+        found: dict[str, object] = dict(panel.score.values)
+        if panel.score.counts is not None:
+            found |= dict(zip(("tp", "fp", "fn", "tn"), panel.score.counts, strict=True))
+        for name, test in panel.tests.items():
+            found |= {f"p_{name}": test.p_value, f"p_{name}_adjusted": test.adjusted}
+        found |= {
+            f"by_chance_{name.replace(', ', '_').replace(' ', '_')}": v for name, v in panel.chance.items()
+        }
+        if panel.balanced is not None:
+            found |= {
+                "balanced_accuracy_low": panel.balanced.low,
+                "balanced_accuracy_high": panel.balanced.high,
+            }
+        cells |= {f"model_{panel.score.model}_{name}": value for name, value in found.items()}
+    return cells

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from whorl.challenge.figures import FigureTable, grouped
 from whorl.challenge.granularity import Counts
 from whorl.challenge.plausibility import constant_f1
+from whorl.evidence.exact import benjamini_hochberg
 from whorl.records import Array
 
 LEVEL = 0.05
@@ -74,17 +75,6 @@ def margins_tail(counts: Counts) -> float:
     called, first = np.unique((counts.tp + counts.fp)[order], return_index=True)
     hits = counts.tp[order][first]
     return float(hypergeom.sf(hits - 1, counts.used + counts.not_used, counts.used, called).max())
-
-
-def benjamini_hochberg(p_values: ArrayLike) -> Array:
-    """Return p-values adjusted for the false discovery rate; NaN stays NaN and counts for nothing."""
-    p = np.asarray(p_values, np.float64)
-    adjusted = np.full(p.shape, np.nan)
-    there = np.flatnonzero(~np.isnan(p))
-    order = there[np.argsort(p[there])]
-    steps = p[order] * len(order) / np.arange(1, len(order) + 1)
-    adjusted[order] = np.minimum(1.0, np.minimum.accumulate(steps[::-1])[::-1])
-    return adjusted
 
 
 def outcomes(
@@ -167,7 +157,8 @@ def _by_table(table: FigureTable, tails: Array, rows: Sequence[int]) -> Array:
     for group in grouped(table).values():
         part = np.intersect1d(group, np.array(rows, np.intp))
         for kind in range(len(tails)):
-            adjusted[kind, part] = benjamini_hochberg(tails[kind, part])
+            told = part[~np.isnan(tails[kind, part])]
+            adjusted[kind, told] = benjamini_hochberg(tails[kind, told])
     return adjusted
 
 

@@ -11,10 +11,8 @@ import re
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
-# The names of generic types as Python 3.7 has them.
-Reference = Dict[str, Any]
 LISTED = 20
 LARGEST = 1 << 28
 SPLIT = "test_split"
@@ -46,9 +44,9 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def read_reference(path: str) -> Reference:
+def read_reference(path: str) -> dict[str, Any]:
     """Read the answers: task, headers that may stand first, and for each model id and answer."""
-    reference: Reference = json.loads(Path(path).read_text(encoding="utf-8"))
+    reference: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
     if reference.get("schema") != "whorl.reference/1":
         raise ValueError("the reference data are of an unknown format")
     return reference
@@ -84,7 +82,7 @@ def wanted(name: str) -> bool:
     return name.lower().endswith(".csv") and not name.startswith(".")
 
 
-def score(reference: Reference, files: dict[str, bytes]) -> dict[str, float]:
+def score(reference: dict[str, Any], files: dict[str, bytes]) -> dict[str, float]:
     """Return all scores of one run, means over models first."""
     models = sorted(reference["models"])
     data = by_model(files, models)
@@ -118,7 +116,7 @@ def by_model(files: dict[str, bytes], models: list[str]) -> dict[str, bytes]:
     return found
 
 
-def read_run(data: bytes, reference: Reference, truth: dict[str, str]) -> dict[str, str]:
+def read_run(data: bytes, reference: dict[str, Any], truth: dict[str, str]) -> dict[str, str]:
     """Return the answers of a run by id; what breaks a rule is told, the first 20 with their lines."""
     if len(data) > LARGEST:
         raise ValueError(f"the file is larger than {LARGEST:,} bytes")
@@ -138,12 +136,12 @@ def read_run(data: bytes, reference: Reference, truth: dict[str, str]) -> dict[s
         fields = [field.strip(BLANKS) for field in line.split(",")]
         rule = broken_rule(fields, reference["task"], truth, answers)
         if rule:
-            faults.append(f"line {number}: {ascii(line[:60])}: {rule}")
+            faults.append(f"line {number}: {line[:60]!a}: {rule}")
         else:
             answers[fields[0]] = fields[1]
     if not faults:
         missing = (name for name in truth if name not in answers)
-        faults = [f"no line: {ascii(name)}: this id is missing" for name in missing]
+        faults = [f"no line: {name!a}: this id is missing" for name in missing]
     if faults:
         more = [] if len(faults) <= LISTED else [f"and {len(faults) - LISTED} more"]
         raise ValueError("\n".join(faults[:LISTED] + more))
