@@ -78,6 +78,8 @@ class Processes:
 
 def executor(name: str, workers: int = 0) -> Executor:
     """Return the executor called `here` or `processes`."""
+    if workers < 0:
+        raise BadInput(f"--workers {workers}: give 0 or more")
     if name == "here":
         return InProcess()
     if name == "processes":

@@ -88,7 +88,7 @@ REFUSED_FOLDERS = {
     "empty": (_folder("bare"), ("bare", "no pictures found")),
     "only text": (_folder("texts", ("a.txt", b"x")), ("texts", "no pictures found")),
     "only damaged": (_folder("bad", ("a.png", b""), ("b.png", b"")), ("bad", "none of 2", "a.png", "empty file")),
-    "a text file": (lambda made: made.patients, ("patients.csv", "P000_0.png")),
+    "a text file": (lambda made: made.patients, ("elsewhere.csv", "P000_0.png")),
     "a picture": (lambda made: made.members / "P000_0.png", ("P000_0.png", "neither a folder, a table")),
     "a loop": (_loop, ("loop", "give a folder")),
     "a zero byte": (lambda made: "a\0b", ("a\\x00b", "give a folder")),

@@ -81,14 +81,23 @@ def possible_counts(figures: Mapping[str, tuple[float, float]], used: int, not_u
     return Counts(every.tp[kept], every.fp[kept], used, not_used)
 
 
-def row_counts(table: FigureTable, row: int, used: int, not_used: int, digits: Digits) -> Counts | None:
-    """Return all counts that give the figures of one row, or nothing where they cannot be listed."""
-    figures = {}
-    for name in OUTCOME:
-        low, high = (side[row] for side in ends(table, name, digits))
-        if not np.isnan(low):
-            figures[name] = (float(low), float(high))
-    return possible_counts(figures, used, not_used) if figures else None
+def table_counts(
+    table: FigureTable, rows: Sequence[int], sizes: tuple[Array, Array], digits: Digits
+) -> dict[int, Counts | None]:
+    """Return all counts that give the figures of some rows; nothing for a row whose counts are too many.
+
+    `sizes` are the pictures used and not used, (n,) each.
+    """
+    sides = {name: ends(table, name, digits) for name in OUTCOME}
+    found = {}
+    for row in rows:
+        figures = {
+            name: (float(low[row]), float(high[row]))
+            for name, (low, high) in sides.items()
+            if not np.isnan(low[row])
+        }
+        found[row] = possible_counts(figures, *(int(side[row]) for side in sizes)) if figures else None
+    return found
 
 
 def class_sizes(table: FigureTable) -> tuple[Sizes, ...]:

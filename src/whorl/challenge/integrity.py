@@ -182,30 +182,24 @@ def _all_counts(
     table: FigureTable, used: Array, not_used: Array
 ) -> tuple[tuple[Counts | None, ...], Array, tuple[Printed, ...]]:
     """Return each row's counts, whether strict digits gave them, and which digits explain which table."""
-    told = np.flatnonzero(~np.isnan(used) & (not_used > 0) & known_any(table))
-    ways = {
-        digits: {
-            int(row): granularity.row_counts(table, int(row), int(used[row]), int(not_used[row]), digits)
-            for row in told
-        }
-        for digits in STRICT
-    }
+    told = np.flatnonzero(~np.isnan(used) & (not_used > 0) & known_any(table)).tolist()
+    ways = {digits: granularity.table_counts(table, told, (used, not_used), digits) for digits in STRICT}
     counts: list[Counts | None] = [None] * len(table)
     strict = np.ones(len(table), np.bool_)
     printed = []
     for key, rows in grouped(table).items():
-        part = [int(row) for row in rows if ways[STRICT[0]].get(int(row)) is not None]
+        part = [row for row in rows.tolist() if ways[STRICT[0]].get(row) is not None]
         if not part:
             continue
         explained = [sum(_any(ways[digits][row]) for row in part) for digits in STRICT]
         printed.append(Printed(titled(key), len(part), *explained))
         first, second = STRICT if explained[0] >= explained[1] else STRICT[::-1]
         for row in part:
-            one, other = ways[first][row], ways[second][row]
-            counts[row] = one if _any(one) else other
-            if not _any(counts[row]):
-                strict[row] = False
-                counts[row] = granularity.row_counts(table, row, int(used[row]), int(not_used[row]), "loose")
+            counts[row] = ways[first][row] if _any(ways[first][row]) else ways[second][row]
+            strict[row] = _any(counts[row])
+    loose = granularity.table_counts(table, np.flatnonzero(~strict).tolist(), (used, not_used), "loose")
+    for row, found in loose.items():
+        counts[row] = found
     return tuple(counts), strict, tuple(printed)
 
 

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from whorl.folders import shown
 from whorl.records import Array, BadInput
 
 Ids = NDArray[np.bytes_]
@@ -24,8 +25,6 @@ EXTENSION = re.compile(rb"(?i)\.(?:png|jpe?g|tiff?|bmp|gif|webp|dcm|npy|nii)(?=[
 
 def shortened(text: bytes | str) -> str:
     """Return text on one printable line, cut to what a message has room for."""
-    from whorl.folders import shown
-
     whole = shown(text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else text)
     return whole if len(whole) <= SHOWN else whole[: SHOWN - 1] + "…"
 
@@ -120,7 +119,7 @@ def read_ids(source: Path, *, extension: bool) -> Ids:
 
         return arrange([one.id for one in folders.walk(source).candidates], extension, str(source))[0]
     if not source.is_file():
-        raise BadInput(f"{shortened(str(source))}: no such file or folder; --ids wants the test list")
+        raise BadInput(f"{shown(source)}: no such file or folder; --ids wants the test list")
     with source.open("rb") as stream:
         table = b"," in stream.readline(4096)
     if table:
@@ -133,7 +132,7 @@ def read_ids(source: Path, *, extension: bool) -> Ids:
 def arrange(names: Sequence[str], extension: bool, where: str) -> tuple[Ids, Array]:
     """Return the ids of files sorted by bytes, and the place of each among the names."""
     if not names:
-        raise BadInput(f"{shortened(where)}: no ids")
+        raise BadInput(f"{shown(where)}: no ids")
     words = np.array(written_ids(names, extension))
     order = np.argsort(words, kind="stable")
     return _fit_for_lists(words[order], where), order
@@ -157,10 +156,10 @@ def _sorted_list(source: Path, extension: bool) -> Ids:
             if not fits.all():
                 row = int(np.argmin(fits))
                 number = sum(map(len, parts)) + row + 1
-                raise BadInput(f"{shortened(str(source))}, line {number:,}: {_no_id(lines.raw(row))}")
+                raise BadInput(f"{shown(source)}, line {number:,}: {_no_id(lines.raw(row))}")
             parts.append(words)
     if not parts:
-        raise BadInput(f"{shortened(str(source))}: no ids; one a line is needed")
+        raise BadInput(f"{shown(source)}: no ids; one a line is needed")
     ids = np.concatenate(parts)
     parts.clear()
     if (ids[1:] < ids[:-1]).any():
@@ -177,14 +176,12 @@ def _fit_for_lists(ids: Ids, where: str) -> Ids:
     twice = np.flatnonzero(ids[1:] == ids[:-1])
     if len(twice):
         name = shortened(bytes(ids[twice[0]]))
-        raise BadInput(f"{shortened(where)}: the id '{name}' stands there twice; each picture needs its own")
+        raise BadInput(f"{shown(where)}: the id '{name}' stands there twice; each picture needs its own")
     table = ids.view(np.uint8)
     for sign in (b",", b"/", b"\\", b"\n"):
         if (table == sign[0]).any():
             name = shortened(next(bytes(one) for one in ids if sign in bytes(one)))
-            raise BadInput(
-                f"{shortened(where)}: the id '{name}' has a {sign.decode()!r}; ids are plain names"
-            )
+            raise BadInput(f"{shown(where)}: the id '{name}' has a {sign.decode()!r}; ids are plain names")
     if ids.dtype.itemsize > LONGEST_ID:
-        raise BadInput(f"{shortened(where)}: an id is longer than {LONGEST_ID} bytes")
+        raise BadInput(f"{shown(where)}: an id is longer than {LONGEST_ID} bytes")
     return ids

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whorl.challenge.lines import EXTENSION, LONGEST_LINE, Ids, Lines, blocks, shortened, written_ids
+from whorl.folders import shown
 from whorl.records import Array, BadInput, Task
 from whorl.store import write_bytes
 
@@ -62,7 +63,7 @@ class Rejected(BadInput):
     def __init__(self, file: Path, faults: Sequence[Fault], count: int) -> None:
         self.file, self.faults, self.count = file, tuple(faults), count
         more = f"; and {count - 1:,} more" if count > 1 else ""
-        super().__init__(f"{shortened(str(file))}: {self.faults[0]}{more}")
+        super().__init__(f"{shown(file)}: {self.faults[0]}{more}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +83,7 @@ def check(file: Path, ids: Ids, form: Form, task: Task = "membership") -> Submis
     What breaks a rule raises `Rejected` with the first faults and their number.
     """
     if not file.is_file():
-        raise BadInput(
-            f"{shortened(str(file))}: no such file" if not file.exists() else f"{file}: not a file"
-        )
+        raise BadInput(f"{shown(file)}: {'not a file' if file.exists() else 'no such file'}")
     reading = _Reading(ids, form, task)
     try:
         with file.open("rb") as stream:
@@ -98,7 +97,7 @@ def check(file: Path, ids: Ids, form: Form, task: Task = "membership") -> Submis
                 for data in blocks(stream):
                     reading.take(data)
     except OSError as error:
-        raise BadInput(f"{shortened(str(file))}: cannot be read ({error.strerror})") from None
+        raise BadInput(f"{shown(file)}: cannot be read ({error.strerror})") from None
     if fatal is not None:
         raise Rejected(file, [fatal], 1)
     reading.finish()

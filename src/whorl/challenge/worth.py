@@ -83,16 +83,16 @@ def outcomes(
     """Test every row whose right answers are known from its accuracy, or bounded by its counts.
 
     A row without a printed accuracy stands at the least, for the lower tail at the most, that its
-    counts allow. A constant's accuracy is that of the share used, a coin's one half or more.
+    counts allow. Chance is a coin that says "used" as often as the row does.
     """
     bounds = [_right(table, row, counts[row], total[row]) for row in range(len(table))]
     rows = [row for row, bound in enumerate(bounds) if bound is not None]
+    right = np.array([bounds[row] or (0, 0) for row in rows]).reshape(-1, 2)
+    chance = np.array([_chance_accuracy(counts[row]) for row in rows])
     tails = np.full((3, len(table)), np.nan)
+    tails[0, rows] = binomial_tails(right[:, 0], total[rows], chance)[0]
+    tails[1, rows] = binomial_tails(right[:, 1], total[rows], chance)[1]
     for row in rows:
-        least, most = bounds[row] or (0, 0)
-        chance = _chance_accuracy(counts[row])
-        tails[0, row] = binomial_tails(least, total[row], chance)[0]
-        tails[1, row] = binomial_tails(most, total[row], chance)[1]
         found = counts[row]
         if found is not None and len(found.tp):
             tails[2, row] = margins_tail(found)

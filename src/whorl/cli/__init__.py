@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -37,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
     except BadInput as error:
         return _complain(str(error), STOPPED if type(error).__name__ == "Stopped" else BAD_INPUT)
     except CycloptsError as error:
@@ -44,11 +47,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted; the same command goes on where it was", INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()
+        _stop_printing()
+    except OSError as error:
+        _stop_printing()
+        return _complain(f"{error.filename or 'the system'}: {error.strerror or error}", BAD_INPUT)
     return FINE
 
 
 def _complain(message: str, code: int) -> int:
-    line = " ".join(message.replace("\r", "␍").split("\n")).strip()
-    sys.stderr.write(f"whorl: {' '.join(line.split())}\n")
+    shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in " ".join(message.split()))
+    sys.stderr.write(f"whorl: {shown}\n")
     return code
+
+
+def _stop_printing() -> None:
+    """Point standard output at nothing, so that leaving does not try to print what could not be printed."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

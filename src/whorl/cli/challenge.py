@@ -14,6 +14,7 @@ from whorl.records import BadInput
 
 if TYPE_CHECKING:
     from whorl.challenge.ranking import Board
+    from whorl.challenge.scoring import Score
 
 HELP = "Write, check and score run files; make leaderboards that say what each run is worth."
 
@@ -116,7 +117,7 @@ def score(
     content: dict[str, Any] = {
         "schema": "whorl.score/1",
         "scores": scoring.flat(rules.task, scores),
-        "models": scores,
+        "models": [_named_counts(one) for one in scores],
         "note": scoring.ERRATUM if rules.task == "membership" else "",
     }
     exports.write_json(out / "score.json", content)
@@ -210,6 +211,11 @@ def export(
         say("it holds the answers: keep it to yourself")
 
 
+def _named_counts(score: Score) -> dict[str, Any]:
+    counts = dict(zip(("tp", "fp", "fn", "tn"), score.counts or (), strict=False))
+    return {"model": score.model, "metrics": score.values, "counts": counts}
+
+
 app = App(name="challenge", help=HELP)
 app.command(submit)
 app.command(check)
@@ -219,14 +225,12 @@ app.command(export)
 
 
 def _tell(board: Board, page: Path) -> None:
-    from whorl.challenge.scoring import title
     from whorl.display import interval, plain, print_table, report_files, say
-    from whorl.report.leaderboard import constant_sentence, headline
+    from whorl.report.leaderboard import constant_sentence, headline, score_name
     from whorl.report.leaderboard_figures import deciding
 
-    score = f"mean {title(board.metric)}"
     say(headline(board))
-    say(constant_sentence(board, score))
+    say(constant_sentence(board))
     rows = [
         [
             f"{row.rank}{' =' if row.tied else ''}",
@@ -237,7 +241,7 @@ def _tell(board: Board, page: Path) -> None:
         ]
         for row in board.rows[:20]
     ]
-    print_table(["rank", "run", score, "rank, 95 %", "adjusted p, each model"], rows)
+    print_table(["rank", "run", score_name(board), "rank, 95 %", "adjusted p, each model"], rows)
     for name, reason in board.invalid[:5]:
         say(plain(f"not valid: {name}: {reason}"))
     report_files((), (), page)

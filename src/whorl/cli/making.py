@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from whorl.cli.options import OUTPUT, Output, running
+from whorl.cli.options import OUTPUT, Output, counted, running
 
 
 def demo(*, output: Output = OUTPUT) -> None:
@@ -43,10 +43,10 @@ def demo(*, output: Output = OUTPUT) -> None:
 
 def phantom(
     *,
-    patients: Annotated[int, Parameter(help="Patients in all; half are members, half holdout.")] = 144,
-    slices: Annotated[int, Parameter(help="Pictures per patient.")] = 3,
-    generated: Annotated[int, Parameter(help="Pictures per generator.")] = 240,
-    size: Annotated[int, Parameter(help="128 or 256 pixels.")] = 128,
+    patients: Annotated[int, counted("Patients in all; half are members, half holdout.")] = 144,
+    slices: Annotated[int, counted("Pictures per patient.")] = 3,
+    generated: Annotated[int, counted("Pictures per generator.")] = 240,
+    size: Annotated[int, counted("128 or 256 pixels.")] = 128,
     rate: Annotated[float, Parameter(help="Share of near copies in what the leaking generator makes.")] = 0.5,
     output: Output = OUTPUT,
 ) -> None:

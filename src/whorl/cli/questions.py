@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from whorl.cli.options import OUTPUT, READING, Output, Reading, check_out, flag, running
+from whorl.cli.options import OUTPUT, READING, Output, Reading, check_out, counted, flag, running
 
 if TYPE_CHECKING:
     from whorl.deliverables import AttributionReport, AuditReport, RunReport
@@ -24,14 +24,12 @@ class Attacking:
         tuple[str, ...], Parameter(help="Recipes to use instead; may be repeated.", negative="")
     ] = ()
     alpha: Annotated[float, Parameter(help="Call a leak at this adjusted p-value or less.")] = 0.01
-    permutations: Annotated[int, Parameter(help="How often whole patients are relabelled.")] = 9999
+    permutations: Annotated[int, counted("How often whole patients are relabelled.")] = 9999
     executor: Annotated[
         Literal["here", "processes"], Parameter(help="Run the attacks here or in processes.")
     ] = "here"
-    workers: Annotated[int, Parameter(help="Processes; 0 = one per core.")] = 0
-    block_kib: Annotated[int, Parameter(help="Memory for one block of similarities; changes no result.")] = (
-        32768
-    )
+    workers: Annotated[int, counted("Processes; 0 = one per core.")] = 0
+    block_kib: Annotated[int, counted("Memory for one block of similarities; changes no result.")] = 32768
 
 
 ATTACKING = Attacking()
@@ -93,7 +91,7 @@ def attribute(
     images: Annotated[Path, Parameter(help="Folder, table or .npy of generated pictures.")],
     *,
     generators: Annotated[
-        int | None, Parameter(name=["-k", "--generators"], help="How many there are; estimated if not given.")
+        int | None, counted("How many there are; estimated if not given.", name=["-k", "--generators"])
     ] = None,
     answers: Annotated[
         Path | None, Parameter(help="CSV with columns file,label to score the groups.")

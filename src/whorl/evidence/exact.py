@@ -65,4 +65,4 @@ def _no_likelier(logarithms: Array, seen: Array) -> Array:
     below = np.concatenate([[0.0], np.cumsum(ordered)])
     reached = np.searchsorted(ordered, chances[seen.astype(np.int64)] * EQUAL, side="right")
     # An outcome too unlikely for a double is unlikely, not impossible.
-    return np.asarray(np.clip(below[reached], np.finfo(np.float64).tiny, 1.0))
+    return np.asarray(np.clip(below[reached] / below[-1], np.finfo(np.float64).tiny, 1.0))

@@ -17,8 +17,11 @@ from whorl.report.sections import repetition
 
 LISTED = 200
 ALMOST_CONSTANT = 0.9
+SIGNS = {"better": "▲", "worse": "▼", "": ""}
+WORDS = {"better": "better than chance", "worse": "worse than chance", "": "not told from chance"}
+NARROW = {"balanced_accuracy": "Balanced"}
 COLUMNS: Mapping[str, Sequence[str]] = {
-    "membership": ("accuracy", "balanced_accuracy", "mcc", "kappa", "f1"),
+    "membership": ("f1", "accuracy", "balanced_accuracy", "mcc"),
     "attribution": ("adjusted_rand_index", "hungarian_accuracy"),
 }
 
@@ -31,10 +34,10 @@ class Line:
     values: tuple[str, ...]
     share: str
     coin: str
-    balanced: str
     p_value: str
     binomial: str
-    verdict: str
+    sign: str
+    words: str
 
 
 @dataclass(frozen=True)
@@ -44,14 +47,14 @@ class Run:
     rank: str
     team: str
     run: str
-    method: str
     organiser: bool
     bar: Markup
     score: str
     interval: str
     ranks: str
     first: str
-    remarks: tuple[str, ...]
+    remark: str
+    below: bool
     lines: tuple[Line, ...]
 
 
@@ -63,7 +66,6 @@ def leaderboard_page(board: Board) -> str:
 def leaderboard_view(board: Board) -> dict[str, Any]:
     """Return everything the template `leaderboard.html` names."""
     membership = board.task == "membership"
-    score = ("mean " if len(board.models) > 1 else "") + metric_title(board.metric)
     teams = list(dict.fromkeys(row.entry.team for row in board.rows))
     best = [next(row for row in board.rows if row.entry.team == team) for team in teams]
     several = len(board.models) > 1
@@ -72,13 +74,14 @@ def leaderboard_view(board: Board) -> dict[str, Any]:
         "name": board.provenance.get("name"),
         "membership": membership,
         "several": several,
-        "score": score,
+        "score": score_name(board),
         "headline": headline(board),
-        "constant": constant_sentence(board, score),
-        "columns": [metric_title(name) for name in COLUMNS[board.task]],
-        "axis": figures.score_axis(board),
+        "constant": constant_sentence(board),
+        "reference": _reference(board),
+        "columns": [NARROW.get(name, _capital(metric_title(name))) for name in COLUMNS[board.task]],
+        "axis": figures.rank_axis(board),
         "runs": [_run(board, row) for row in board.rows],
-        "teams": figures.team_plot(board, score),
+        "teams": figures.team_plot(board, score_name(board)),
         "key": figures.share_key() if membership else None,
         "shares": [figures.share_plot(board, place) for place in range(len(board.models))]
         if membership
@@ -87,6 +90,11 @@ def leaderboard_view(board: Board) -> dict[str, Any]:
         "invalid": board.invalid[:LISTED],
         "repeat": repetition({**board.provenance, "seed": board.seed}),
     }
+
+
+def score_name(board: Board) -> str:
+    """Return what the board ranks by, in words."""
+    return ("mean " if len(board.models) > 1 else "") + metric_title(board.metric)
 
 
 def headline(board: Board) -> str:
@@ -102,12 +110,12 @@ def headline(board: Board) -> str:
     return f"{runs}: {share} {verb} better than chance{tail}."
 
 
-def constant_sentence(board: Board, score: str) -> str:
+def constant_sentence(board: Board) -> str:
     """Say where an answer that looks at nothing would stand."""
     name, value = max(board.constants.items(), key=lambda pair: pair[1])
     ahead = sum(row.score.estimate > value for row in board.rows)
     count = len(board.rows)
-    words = f"The answer “{name}” has a {score} of {wording.number(value)}"
+    words = f"The constant answer “{name}” gives {score_name(board)} {wording.number(value)}"
     if ahead == count:
         return f"{words}; every run is above it."
     behind = f"{wording.whole(count - ahead)} of {wording.whole(count)} runs are not above it"
@@ -116,17 +124,17 @@ def constant_sentence(board: Board, score: str) -> str:
 
 def _run(board: Board, row: Row) -> Run:
     return Run(
-        rank=f"{row.rank}{' =' if row.tied else ''}",
+        rank=f"{'=' if row.tied else ''}{row.rank}",
         team=row.entry.team,
         run=row.entry.run,
-        method=row.entry.method,
         organiser=row.entry.organiser,
-        bar=figures.score_bar(board, row.score),
+        bar=figures.rank_bar(board, row),
         score=wording.number(row.score.estimate),
         interval=f"{wording.number(row.score.low)} to {wording.number(row.score.high)}",
         ranks=str(row.ranks[0]) if row.ranks[0] == row.ranks[1] else f"{row.ranks[0]} to {row.ranks[1]}",
         first=wording.percent(row.first),
-        remarks=tuple(_remarks(board, row)),
+        remark=" · ".join(_remarks(board, row)),
+        below=row.score.estimate <= max(board.constants.values()),
         lines=tuple(_line(board, panel) for panel in row.panels),
     )
 
@@ -134,34 +142,32 @@ def _run(board: Board, row: Row) -> Run:
 def _line(board: Board, panel: Panel) -> Line:
     values = panel.score.values
     test = figures.deciding(panel)
-    words = {"better": "better", "worse": "worse", "": "not told from chance"}
+    outcome = figures.outcome(test)
     return Line(
         model=panel.score.model,
         values=tuple(wording.number(values[name]) for name in COLUMNS[board.task]),
         share=wording.percent(values["share_used"]) if "share_used" in values else str(int(values["groups"])),
         coin=wording.number(panel.chance["coin, same share"]) if board.task == "membership" else "",
-        balanced=""
-        if panel.balanced is None
-        else f"{wording.number(panel.balanced.low)} to {wording.number(panel.balanced.high)}",
         p_value=wording.chance_of(test.adjusted),
         binomial=wording.chance_of(panel.tests["binomial"].adjusted) if "binomial" in panel.tests else "",
-        verdict=words[figures.outcome(test)],
+        sign=SIGNS[outcome],
+        words=WORDS[outcome],
     )
 
 
 def _remarks(board: Board, row: Row) -> list[str]:
-    found = []
+    found = [row.entry.method] if row.entry.method else []
     if row.same_as:
         more = f" and {len(row.same_as) - 3} more" if len(row.same_as) > 3 else ""
         found.append(f"same answers as {', '.join(row.same_as[:3])}{more}")
-    if board.task == "membership":
-        shares = [panel.score.values["share_used"] for panel in row.panels]
-        if any(share in (0.0, 1.0) for share in shares):
-            found.append("the same answer for every picture")
-        elif any(max(share, 1 - share) > ALMOST_CONSTANT for share in shares):
-            found.append("nearly the same answer for every picture")
-    if row.score.estimate <= max(board.constants.values()):
-        found.append("not above a constant answer")
+    constant: dict[str, list[str]] = {}
+    for panel in row.panels if board.task == "membership" else ():
+        share = panel.score.values["share_used"]
+        if max(share, 1 - share) > ALMOST_CONSTANT:
+            word = "constant" if share in (0.0, 1.0) else "nearly constant"
+            constant.setdefault(word, []).append(panel.score.model)
+    for word, models in constant.items():
+        found.append(word if len(models) == len(row.panels) else f"{word} on model {', '.join(models)}")
     return found
 
 
@@ -175,3 +181,13 @@ def _matrices(row: Row, several: bool) -> list[Markup]:
 
 def _counted(count: int, noun: str) -> str:
     return f"{wording.whole(count)} {noun}{'' if count == 1 else 's'}"
+
+
+def _reference(board: Board) -> str:
+    """Return the words of the line in the table where the best constant answer would stand."""
+    name, value = max(board.constants.items(), key=lambda pair: pair[1])
+    return f"The answer “{name}” would stand here: {score_name(board)} {wording.number(value)}"
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]

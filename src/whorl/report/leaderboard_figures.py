@@ -9,13 +9,12 @@ from markupsafe import Markup
 
 from whorl.challenge.panels import Panel, Test
 from whorl.challenge.ranking import Board, Row
-from whorl.records import Interval
 from whorl.report import svg
 from whorl.report.svg import INK, MUTED, RULE, Scale, element, line, picture, text
 from whorl.report.wording import number, percent, shorten, whole
 
 BLUE, RED, GREY = "#0b4f8a", "#a81c16", "#8b939b"
-BAR_WIDTH = 190
+BAR_WIDTH = 150
 TEAM_STEP = 24
 CELL, HEIGHT = 74, 46
 LEVEL = 0.05
@@ -30,32 +29,34 @@ def score_scale(board: Board, start: float, end: float) -> Scale:
     return Scale(float(low), float(max(np.ceil(high * 10 - 1e-9) / 10, low + 0.2)), start, end)
 
 
-def score_axis(board: Board) -> Markup:
-    """Return the axis above the column of score bars."""
-    scale = score_scale(board, 8, BAR_WIDTH - 8)
-    parts = [line(scale.start, 34, scale.end, 34, MUTED)]
-    for value in scale.ticks:
-        parts.append(line(scale.at(value), 30, scale.at(value), 34, MUTED))
-    for value in scale.ticks[::2]:
-        parts.append(text(scale.at(value), 26, svg.tick_label(value), "middle", "tick"))
-    best = max(board.constants.values())
-    parts.append(text(scale.at(best), 12, "constant", "middle", "tick strong"))
-    return picture(f"Axis from {scale.low:.1f} to {scale.high:.1f}", BAR_WIDTH, 36, *parts)
+def rank_axis(board: Board) -> Markup:
+    """Return the axis above the column of rank bars."""
+    scale = _rank_scale(board)
+    parts = [line(scale.start, 20, scale.end, 20, MUTED)]
+    for value in sorted({1.0, *(tick for tick in svg.round_ticks(1, scale.high, 4) if tick > 1)}):
+        parts.append(line(scale.at(value), 16, scale.at(value), 20, MUTED))
+        parts.append(text(scale.at(value), 12, svg.tick_label(value), "middle", "tick"))
+    return picture(f"Axis of ranks from 1 to {len(board.rows)}", BAR_WIDTH, 22, *parts)
 
 
-def score_bar(board: Board, score: Interval) -> Markup:
-    """Return a score with its interval; the dashed line is the best constant answer."""
-    scale = score_scale(board, 8, BAR_WIDTH - 8)
-    title = f"{number(score.estimate)}, 95 % interval {number(score.low)} to {number(score.high)}"
-    parts = [line(scale.at(value), 0, scale.at(value), 24, "#eceff2") for value in scale.ticks]
-    best = scale.at(max(board.constants.values()))
-    low, high, middle = scale.at(score.low), scale.at(score.high), scale.at(score.estimate)
-    parts += [
-        line(best, 0, best, 24, INK, 1, "3 2"),
-        line(low, 12, high, 12, BLUE, 3),
+def rank_bar(board: Board, row: Row) -> Markup:
+    """Return a rank with its interval; the dashed line is where the best constant answer would stand."""
+    scale = _rank_scale(board)
+    low, high = row.ranks
+    constant = scale.at(1 + sum(one.score.estimate > max(board.constants.values()) for one in board.rows))
+    ends = [scale.at(float(end)) for end in (low, high)]
+    middle = scale.at(float(row.rank))
+    parts = [
+        line(scale.start, 12, scale.end, 12, "#eceff2"),
+        line(constant, 0, constant, 24, INK, 1, "3 2"),
+        line(ends[0] - 1.5, 12, ends[1] + 1.5, 12, BLUE, 5),
         element("circle", cx=middle, cy=12, r=4.5, fill=BLUE, stroke="#fff", stroke_width=1.2),
     ]
-    return picture(title, BAR_WIDTH, 24, *parts)
+    return picture(f"Rank {row.rank}, 95 % interval {low} to {high}", BAR_WIDTH, 24, *parts)
+
+
+def _rank_scale(board: Board) -> Scale:
+    return Scale(1, max(2, len(board.rows)), 10, BAR_WIDTH - 10)
 
 
 def team_plot(board: Board, title: str) -> Markup:
