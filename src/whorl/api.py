@@ -54,6 +54,7 @@ def audit(
     members: images.Source,
     holdout: images.Source,
     *,
+    reference: images.Source | None = None,
     patients: str | Path | None = None,
     patient_from: str | None = None,
     size: int | None = None,
@@ -65,7 +66,8 @@ def audit(
 ) -> AuditReport:
     """Ask whether generated pictures remember the members: folders, tables, lists or arrays of pictures.
 
-    `holdout` are real pictures of the same kind that were certainly not used.
+    `holdout` are real pictures of the same kind that were certainly not used; `reference` are more such
+    pictures, of other patients, for recipes that calibrate.
     """
     running = running or Running()
     chosen = _recipes(panel, recipes)
@@ -73,11 +75,13 @@ def audit(
     made = load(generated, "generated")
     used = load(members, "members", patients, patient_from)
     unused = load(holdout, "holdout", patients, patient_from)
-    _stop_if_strict(running, made, used, unused)
+    beside = None if reference is None else load(reference, "reference")
+    _stop_if_strict(running, *(found for found in (made, used, unused, beside) if found is not None))
     record = auditing.audit(
         generated=made,
         members=used,
         holdout=unused,
+        reference=beside,
         recipes=chosen,
         settings=running.settings(),
         rules=rules,
@@ -189,7 +193,8 @@ def _stop_if_strict(running: Running, *sets: ImageSet) -> None:
 def _stop(running: Running, count: int, named: Sequence[str]) -> None:
     if running.strict and count:
         more = f" and {count - 5} more" if count > 5 else ""
-        raise Stopped(f"--strict: {count} files cannot be read: {'; '.join(named[:5])}{more}")
+        said = "1 file cannot" if count == 1 else f"{count} files cannot"
+        raise Stopped(f"--strict: {said} be read: {'; '.join(named[:5])}{more}")
 
 
 def _provenance(running: Running) -> dict[str, Any]:

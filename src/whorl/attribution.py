@@ -149,7 +149,7 @@ def _choose(places: Array, choices: tuple[CountChoice, ...], seed: int) -> tuple
     p_value = _one_cloud(places, best, seed)
     figures = (
         f"silhouette {best.silhouette:.2f}, agreement under resampling {best.stability:.2f}, "
-        f"p {p_value:.2g} against a single cloud"
+        f"p {p_value:.2g} against a single cloud (at least {1 / (1 + NULL_DRAWS):.2g} by its draws)"
     )
     gap = best.silhouette >= SEPARATE and best.stability >= STABLE and p_value <= 0.05
     if not gap or (_density_clusters(places) == 1 and best.silhouette < 2 * SEPARATE):

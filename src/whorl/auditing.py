@@ -43,6 +43,7 @@ def audit(
     generated: ImageSet,
     members: ImageSet,
     holdout: ImageSet,
+    reference: ImageSet | None = None,
     recipes: Sequence[Recipe],
     settings: Settings,
     rules: Rules | None = None,
@@ -54,9 +55,12 @@ def audit(
     if not recipes:
         raise BadInput("an audit needs at least one recipe")
     _check_disjoint(members, holdout)
+    for images in (members, holdout):
+        if reference is not None:
+            _check_disjoint(images, reference)
     real = _mix(members, holdout)
     member_patients(real.members, real.patients)
-    problem = Problem("membership", real.queries, {"generated": generated})
+    problem = Problem("membership", real.queries, {"generated": generated}, reference)
     tables = _attack(problem, recipes, settings, executor or InProcess())
     values = _in_order([table.values[:, 0] for table in tables], real.order)
     nearest = _in_order([table.nearest[:, 0] for table in tables], real.order)
@@ -64,7 +68,7 @@ def audit(
     attacks = _evidence(recipes, values, real, test, rules, settings.seed)
     smallest = max(attack.detectable_auc for attack in attacks)
     verdict, sentence = conclude(attacks, test.p_below, _sides(real), rules)
-    sets = (generated, members, holdout)
+    sets = tuple(images for images in (generated, members, holdout, reference) if images is not None)
     return Audit(
         verdict=verdict,
         sentence=sentence,
@@ -102,6 +106,7 @@ def _attack(
 
 
 def _check_disjoint(members: ImageSet, holdout: ImageSet) -> None:
+    """Refuse two sets of real pictures that have any in common."""
     names = dict(zip(members.digests, members.ids, strict=True))
     shared = [
         (names[digest], name)
@@ -111,7 +116,7 @@ def _check_disjoint(members: ImageSet, holdout: ImageSet) -> None:
     if shared:
         first, second = shared[0]
         raise BadInput(
-            f"members and holdout share {len(shared)} of {len(holdout)} pictures, "
+            f"{members.name} and {holdout.name} share {len(shared)} of {len(holdout)} pictures, "
             f"first '{first}' = '{second}': they must have none in common"
         )
 
@@ -221,9 +226,9 @@ def _sides(real: Real) -> tuple[int, int]:
 
 
 def _facts(
-    sets: tuple[ImageSet, ImageSet, ImageSet], real: Real, recipes: Sequence[Recipe], rules: Rules, seed: int
+    sets: Sequence[ImageSet], real: Real, recipes: Sequence[Recipe], rules: Rules, seed: int
 ) -> dict[str, Any]:
-    generated, members, holdout = sets
+    generated, members, holdout = sets[:3]
     member_patients, holdout_patients = _sides(real)
     return {
         "seed": seed,

@@ -11,7 +11,7 @@ from whorl import exports
 from whorl.outcomes import Attack, Attribution, Audit
 from whorl.records import ImageSet, Result, Scores, Verdicts
 from whorl.report import page
-from whorl.store import write_text
+from whorl.store import sweep, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,7 @@ class AuditReport:
 
     def save(self, folder: str | Path, *, with_images: bool = False) -> Path:
         """Write audit.json, scores.csv and report.html; pictures enter the report only when asked for."""
-        out = Path(folder)
+        out = _folder(folder)
         exports.write_csv(out / "scores.csv", *_score_rows(self.record))
         exports.write_json(out / "audit.json", self.to_dict())
         write_text(
@@ -84,7 +84,7 @@ class AttributionReport:
 
     def save(self, folder: str | Path) -> Path:
         """Write attribution.json, labels.csv and report.html."""
-        out = Path(folder)
+        out = _folder(folder)
         exports.write_csv(out / "labels.csv", ["file", "label", "confidence"], self._rows())
         exports.write_json(out / "attribution.json", self.to_dict())
         shown = {row for cluster in self.record.clusters for row in cluster.examples}
@@ -121,7 +121,7 @@ class RunReport:
 
     def save(self, folder: str | Path) -> Path:
         """Write result.json and verdicts.csv."""
-        out = Path(folder)
+        out = _folder(folder)
         exports.write_csv(out / "verdicts.csv", ["file", "score", "label"], self._rows())
         exports.write_json(out / "result.json", self.to_dict())
         return out / "result.json"
@@ -132,6 +132,13 @@ class RunReport:
             (name, float(value), label)
             for name, value, label in zip(self.scores.ids, best, self.verdicts.labels, strict=True)
         ]
+
+
+def _folder(folder: str | Path) -> Path:
+    """The folder for the results, without what a killed run left half-written in it."""
+    out = Path(folder)
+    sweep(out)
+    return out
 
 
 def _score_rows(record: Audit) -> tuple[list[str], list[list[object]]]:

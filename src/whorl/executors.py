@@ -63,7 +63,7 @@ class Processes:
     def _round(
         self, task: Task, shared: Any, jobs: Sequence[Any], places: Sequence[int]
     ) -> Iterator[tuple[int, Any]]:
-        count = min(self.workers or len(os.sched_getaffinity(0)), len(places))
+        count = min(self.workers or (os.cpu_count() or 1), len(places))
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(count, context, initializer=_receive, initargs=(shared,)) as pool:
             futures: dict[Future[Any], int] = {}

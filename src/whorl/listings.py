@@ -92,7 +92,7 @@ def doctor() -> Listing:
 
     facts = {f"version of {name}": found for name, found in versions().items()}
     facts["platform"] = platform.platform()
-    facts["cores"] = str(len(os.sched_getaffinity(0)))
+    facts["cores"] = str(os.cpu_count() or 1)
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     facts["memory"] = f"{pages / 2**30:.1f} GiB"
     facts["GPU"] = _gpu()

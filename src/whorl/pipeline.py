@@ -64,8 +64,11 @@ def score(recipe: Recipe, problem: Problem, settings: Settings) -> Scores:
     """Score every query: one column per generator or cluster, higher = more likely."""
     if recipe.task != problem.task:
         raise BadInput(f"{recipe.name} answers the {recipe.task} question, this is one of {problem.task}")
-    for step in recipe.steps:
-        steps.resolve(step)  # a wrong parameter shall stop a run before its first picture
+    try:
+        for step in recipe.steps:
+            steps.resolve(step)  # a wrong parameter shall stop a run before its first picture
+    except BadInput as error:
+        raise BadInput(f"{recipe.name}: {error}") from None
     return _score(recipe, problem, problem, settings)
 
 

@@ -88,6 +88,9 @@ def names() -> list[str]:
 
 def load(name: str) -> Recipe:
     """Return the recipe `system.variant` of the catalogue, or `FILE.toml:variant` of a file of one's own."""
+    if name.endswith(".toml"):
+        found = ", ".join(recipe.name.removeprefix(f"{Path(name).stem}.") for recipe in read(Path(name)))
+        raise BadInput(f"{name}: say which variant, {name}:VARIANT; it has: {found}")
     if ".toml:" in name:
         path, _, variant = name.rpartition(":")
         file = Path(path)
@@ -98,13 +101,13 @@ def load(name: str) -> Recipe:
             close = steps.nearest(system, systems())
             hint = f"; did you mean '{close}'?" if close else "; `whorl recipes` lists them"
             raise BadInput(f"no system is called '{system}'{hint}")
-    found = {recipe.name.removeprefix(f"{file.stem}."): recipe for recipe in read(file)}
-    if variant not in found:
-        close = steps.nearest(variant, found)
-        hint = f"; did you mean '{file.stem}.{close}'?" if close else f"; it has: {', '.join(found)}"
+    variants = {recipe.name.removeprefix(f"{file.stem}."): recipe for recipe in read(file)}
+    if variant not in variants:
+        close = steps.nearest(variant, variants)
+        hint = f"; did you mean '{file.stem}.{close}'?" if close else f"; it has: {', '.join(variants)}"
         said = f"'{variant}' is no variant of {file.stem}" if variant else f"say which variant of {file.stem}"
         raise BadInput(said + hint)
-    return found[variant]
+    return variants[variant]
 
 
 @cache

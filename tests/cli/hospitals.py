@@ -76,7 +76,7 @@ class Hospital:
 
 def table(file: Path) -> list[dict[str, str]]:
     """Return the rows of a CSV file."""
-    return list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"), newline="")))
+    return list(csv.DictReader(io.StringIO(file.read_bytes().decode("utf-8"), newline="")))
 
 
 def hospital(

@@ -78,6 +78,11 @@ def _folder(name: str, *files: tuple[str, bytes]):
     return make
 
 
+def _table(made: Hospital) -> Path:
+    (made.root / "list.csv").write_text("file\nnowhere.png\n")
+    return made.root / "list.csv"
+
+
 def _loop(made: Hospital) -> Path:
     (made.root / "loop").symlink_to("loop")
     return made.root / "loop"
@@ -88,7 +93,7 @@ REFUSED_FOLDERS = {
     "empty": (_folder("bare"), ("bare", "no pictures found")),
     "only text": (_folder("texts", ("a.txt", b"x")), ("texts", "no pictures found")),
     "only damaged": (_folder("bad", ("a.png", b""), ("b.png", b"")), ("bad", "none of 2", "a.png", "empty file")),
-    "a text file": (lambda made: made.patients, ("elsewhere.csv", "P000_0.png")),
+    "a table of nothing": (_table, ("list.csv", "nowhere.png", "no such file")),
     "a picture": (lambda made: made.members / "P000_0.png", ("P000_0.png", "neither a folder, a table")),
     "a loop": (_loop, ("loop", "give a folder")),
     "a zero byte": (lambda made: "a\0b", ("a\\x00b", "give a folder")),
@@ -99,11 +104,7 @@ REFUSED_FOLDERS = {
 @pytest.mark.parametrize("kind", REFUSED_FOLDERS)
 def test_a_source_without_pictures_is_refused_by_name(leaking, capsys, kind, role):
     make, words = REFUSED_FOLDERS[kind]
-    source = make(leaking)
-    if kind == "a text file":
-        source = leaking.root / "elsewhere.csv"
-        source.write_text("file\nP000_0.png\n")
-    line = refused(capsys, *leaking.audit(*QUICK, **{role: source}))
+    line = refused(capsys, *leaking.audit(*QUICK, **{role: make(leaking)}))
     assert all(word in line for word in words), line
 
 

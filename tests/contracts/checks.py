@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -81,9 +82,18 @@ def around(step: Description) -> Recipe:
     return Recipe(name, task, tuple(chosen.values()), {"fidelity": "our own"}, members=members)
 
 
+def scoring(recipe: Recipe) -> str:
+    """What the scores of a recipe depend on: all its steps but the rule, and the recipes it joins."""
+    made = tuple(step for step in recipe.steps if step.stage != "decide")
+    return replace(recipe, steps=made).digest
+
+
 STEPS = [around(step) for step in steps.describe_all()]
 CATALOGUE = [recipes.load(name) for name in recipes.names()]
 ALL = {recipe.name: recipe for recipe in [*STEPS, *CATALOGUE]}
+# Recipes that differ in their rule alone have the same scores: checks of scores look at the first of them.
+SCORED = {scoring(recipe): recipe.name for recipe in reversed(ALL.values())}
+SCORES = [name for name in ALL if name in SCORED.values()]
 
 
 def is_transductive(recipe: Recipe, stages: Sequence[str] = ()) -> bool:

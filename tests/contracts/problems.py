@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -94,6 +95,7 @@ def plant(problem: Problem, rows: Sequence[int]) -> Problem:
     return replace(problem, generated=planted)
 
 
+@cache
 def lopsided() -> Problem:
     """Ask about twelve pictures of which the generator copied the first one twelve times, and no other."""
     pictures = fields(12, 77)
@@ -107,6 +109,7 @@ def exchanged(problem: Problem) -> Problem:
     return replace(problem, queries=images, generated={problem.queries.name: problem.queries})
 
 
+@cache
 def narrow(task: str) -> Problem:
     """Ask about oblong pictures, one of them of one grey level, another the only generated one."""
     rng = np.random.default_rng(5)
@@ -118,6 +121,7 @@ def narrow(task: str) -> Problem:
     return _with_development(queries, image_set("lone", pixels[:1]))
 
 
+@cache
 def tiny(task: str) -> Problem:
     """Ask about the smallest pictures that are read at all."""
     rng = np.random.default_rng(6)

@@ -93,6 +93,7 @@ CASES = [
 def entries_of(yaml: bytes) -> dict[str, object]:
     """Read the plain YAML of a bundle: a key a line, lists one entry a line, JSON inside."""
     found: dict[str, object] = {}
+    key = ""
     for line in yaml.decode().splitlines():
         if line.startswith("  - "):
             found[key].append(json.loads(line[4:]))
@@ -161,19 +162,15 @@ def test_what_whorl_refuses_the_scorer_refuses(tmp_path):
         "empty": b"",
         "fields": good.replace(b"\n", b",0.5\n"),
     }
-    for name, data in bad.items():
+    names = dict.fromkeys((name.decode() for name in case.truths[0].ids.tolist()), "1")
+    for data in bad.values():
         (tmp_path / "bad.csv").write_bytes(data)
         with pytest.raises(Rejected):
             check(tmp_path / "bad.csv", case.truths[0].ids, case.form)
         with pytest.raises(ValueError, match="line"):
-            scorer.read_run(data, {"task": "membership", "headers": []}, dict.fromkeys(_names(case), "1"))
-        assert name
+            scorer.read_run(data, {"task": "membership", "headers": []}, names)
     done, output = case.codabench(tmp_path, {"run.csv": bad["label"]})
     assert done.returncode == 1 and "0 or 1 exactly" in done.stderr and not list(output.iterdir())
-
-
-def _names(case):
-    return [name.decode() for name in case.truths[0].ids.tolist()]
 
 
 def test_models_are_not_mixed_up(tmp_path):

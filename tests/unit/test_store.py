@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 from whorl.store import Store
 store, number = Store(Path(sys.argv[1])), int(sys.argv[2])
-for turn in range(40):
+for turn in range(20):
     for key in ("aa" * 16, "bb" * 16, "cc" * 16):
         store.put(key, {"values": np.full(500 * (number + 1), number)})
         found = store.get(key)
@@ -87,7 +87,7 @@ def test_any_name_will_do_for_an_array(store: Store, name: str) -> None:
     assert list(found) == [name]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(st.lists(WORDS, min_size=1, max_size=4, unique=True), st.lists(WORDS, min_size=1, max_size=3), WORDS)
 @example(["a", "\udcff.png"], ["g"], "system.variant")
 def test_scores_come_back_as_they_were(store: Store, ids: list[str], groups: list[str], word: str) -> None:
@@ -135,7 +135,7 @@ def test_a_foreign_piece_is_none_and_runs_nothing(store: Store, tmp_path: Path, 
     assert not mark.exists()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.floats(0, 1, exclude_max=True), st.integers(1, 255))
 @example(0.0, 1)
 @example(0.012, 128)
@@ -150,7 +150,7 @@ def test_a_flipped_bit_is_noticed(store: Store, place: float, bits: int) -> None
     assert store.get(KEY) is not None
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(st.floats(0, 1, exclude_max=True))
 @example(0.0)
 def test_a_missing_end_is_noticed(store: Store, place: float) -> None:

@@ -1,6 +1,7 @@
 """Read an edition: a folder with generated and real pictures, a development part and perhaps answers.
 
-Membership: `test/generated`, `test/real_unknown`, `dev/generated|real_used|real_not_used`.
+Membership: `test/generated`, `test/real_unknown`, `dev/generated|real_used|real_not_used`, and, for recipes
+that calibrate, `test/reference` (real pictures known not to be used).
 Attribution: `test/images`, `dev/<model>/`. Both: `edition.toml`, `answers.csv` (file, label, patient).
 """
 
@@ -110,8 +111,9 @@ def _membership(folder: Path, load: Callable[[str], ImageSet]) -> Problem:
         real = images.join({"used": used, "not_used": unused}, "development pictures")
         part = Problem("membership", real, {"generated": load("dev/generated")})
         development = Development(part, Answers(labels))
-    queries = load("test/real_unknown")
-    return Problem("membership", queries, {"generated": load("test/generated")}, development=development)
+    queries, made = load("test/real_unknown"), load("test/generated")
+    reference = load("test/reference") if (folder / "test" / "reference").is_dir() else None
+    return Problem("membership", queries, {"generated": made}, reference, development)
 
 
 def _attribution(folder: Path, load: Callable[[str], ImageSet], about: dict[str, Any]) -> Problem:

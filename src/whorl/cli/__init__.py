@@ -7,10 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, MissingArgumentError
 
 from whorl import __version__
-from whorl.cli import listing, making, questions
+from whorl.cli import challenge, listing, making, questions
 from whorl.records import BadInput
 
 FINE, BAD_INPUT, STOPPED, INTERRUPTED = 0, 2, 3, 130
@@ -30,6 +30,7 @@ app.command(listing.steps)
 app.command(listing.doctor)
 forge.command(making.phantom)
 app.command(forge)
+app.command(challenge.app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BadInput as error:
         return _complain(str(error), STOPPED if type(error).__name__ == "Stopped" else BAD_INPUT)
+    except MissingArgumentError as error:
+        named = error.argument.name if error.argument else "an argument"
+        return _complain(f"{' '.join(error.command_chain or ())} needs {named} (--help shows how)", BAD_INPUT)
     except CycloptsError as error:
         return _complain(f"{error} (--help shows how)", BAD_INPUT)
     except KeyboardInterrupt:

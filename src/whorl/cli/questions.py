@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from whorl.deliverables import AttributionReport, AuditReport, RunReport
 
 
+Chosen = Annotated[
+    tuple[str, ...],
+    Parameter(help="Recipes to use instead; may be repeated.", negative="", show_default=False),
+]
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Attacking:
@@ -21,7 +27,8 @@ class Attacking:
 
     panel: Annotated[str, Parameter(help="Which attacks: fast, default or full.")] = "default"
     recipes: Annotated[
-        tuple[str, ...], Parameter(help="Recipes to use instead; may be repeated.", negative="")
+        tuple[str, ...],
+        Parameter(help="Recipes to use instead; may be repeated.", negative="", show_default=False),
     ] = ()
     alpha: Annotated[float, Parameter(help="Call a leak at this adjusted p-value or less.")] = 0.01
     permutations: Annotated[int, counted("How often whole patients are relabelled.")] = 9999
@@ -39,6 +46,9 @@ Patients = Annotated[Path | None, Parameter(help="CSV with columns file,patient 
 PatientFrom = Annotated[
     str | None, Parameter(help="Regular expression that finds the patient in a file name: '^(P[0-9]+)_'.")
 ]
+Reference = Annotated[
+    Path | None, Parameter(help="More real pictures that were not used, for recipes that calibrate.")
+]
 Truth = Annotated[Path | None, Parameter(help="CSV with columns file,label to score the groups.")]
 Fingerprint = Annotated[str, Parameter(help="Recipe whose features are the fingerprint.")]
 
@@ -48,6 +58,7 @@ def audit(
     *,
     members: Members,
     holdout: Holdout,
+    reference: Reference = None,
     patients: Patients = None,
     patient_from: PatientFrom = None,
     with_images: Annotated[bool, flag("Put patients' pictures into the report.")] = False,
@@ -64,13 +75,14 @@ def audit(
     from whorl.display import Display, print_json
 
     out = output.folder("audit")
-    check_out(out, generated, members, holdout)
+    check_out(out, *(place for place in (generated, members, holdout, reference) if place is not None))
     how = {"executor": attacking.executor, "workers": attacking.workers, "strict": reading.strict}
     with Display(output.json) as display:
         report = api.audit(
             generated,
             members,
             holdout,
+            reference=reference,
             patients=patients,
             patient_from=patient_from,
             size=reading.size,

@@ -60,7 +60,7 @@ class Run:
 
 def leaderboard_page(board: Board) -> str:
     """Return the page of a leaderboard."""
-    return page._render("leaderboard.html", leaderboard_view(board))
+    return page.render("leaderboard.html", leaderboard_view(board))
 
 
 def leaderboard_view(board: Board) -> dict[str, Any]:

@@ -25,12 +25,12 @@ def audit_page(audit: Audit, pictures: Mapping[str, Mapping[int, Array]] | None 
 
     `pictures` (only if the user asked for them): {"real": {row: image}, "generated": {index: image}}.
     """
-    return _render("audit.html", audit_view(audit, pictures))
+    return render("audit.html", audit_view(audit, pictures))
 
 
 def attribution_page(attribution: Attribution, pictures: Mapping[int, Array] | None = None) -> str:
     """Return the page of an attribution; `pictures` maps an index to a picture, if the user asked."""
-    return _render("attribution.html", attribution_view(attribution, pictures))
+    return render("attribution.html", attribution_view(attribution, pictures))
 
 
 def index_page(
@@ -51,7 +51,7 @@ def index_page(
         "attribution": None if attribution is None else _attribution_row(attribution),
         "command": command,
     }
-    return _render("index.html", view)
+    return render("index.html", view)
 
 
 @functools.cache
@@ -76,7 +76,8 @@ def environment() -> jinja2.Environment:
     return made
 
 
-def _render(template: str, view: Mapping[str, Any]) -> str:
+def render(template: str, view: Mapping[str, Any]) -> str:
+    """Return a page from its template, the style inlined and sealed by its hash."""
     style = _style()
     seal = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     policy = (

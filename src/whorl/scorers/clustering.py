@@ -136,7 +136,7 @@ def _vectors(
 def _count(problem: Problem, clusters: int | None) -> int:
     count = problem.count if clusters is None else clusters
     if count is None:
-        raise BadInput("this recipe needs the number of generators: give -k N")
+        raise BadInput("this recipe needs the number of generators: -k N, or generators = N in edition.toml")
     if not 1 <= count <= len(problem.queries):
         raise BadInput(f"cannot make {count} groups of {len(problem.queries)} pictures")
     return count

@@ -36,7 +36,7 @@ def ssim(queries: Array, gallery: Array, data_range: float = 255.0) -> Floats:
     exact = _whole(queries) and _whole(gallery)
     constants = ((0.01 * data_range) ** 2, (0.03 * data_range) ** 2)
     out = np.empty((len(queries), len(gallery)), np.float32)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for top in range(0, len(queries), SLAB):
             left_side = _side(queries[top : top + SLAB], exact, pool)
             for start in range(0, len(gallery), SLAB):
