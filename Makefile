@@ -27,9 +27,11 @@ types: $(VENV)/.developer
 
 docs: $(VENV)/.developer
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/leaderboards.py
 
 docs-check: $(VENV)/.developer
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python docs/leaderboards.py --check
 
 bench: $(VENV)/.developer
 	$(BIN)/python benchmarks/ssim_pairs.py

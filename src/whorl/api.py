@@ -128,7 +128,12 @@ def run(
     settings = running.settings()
     scores = pipeline.score(chosen, read.problem, settings)
     verdicts = pipeline.judge(chosen, scores, read.problem, settings)
-    facts = {**_provenance(running), "recipe_digest": chosen.digest, "problem_digest": read.problem.digest}
+    facts = {
+        **_provenance(running),
+        "seed": running.seed,
+        "recipe_digest": chosen.digest,
+        "problem_digest": read.problem.digest,
+    }
     result = None
     if read.answers is not None:
         result = evaluate(chosen, scores, verdicts, read.answers, seed=running.seed, provenance=facts)

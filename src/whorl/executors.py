@@ -88,6 +88,10 @@ def executor(name: str, workers: int = 0) -> Executor:
 
 
 def _receive(shared: Any) -> None:
+    """Keep what all jobs share; one thread of linear algebra a worker, or they wait for one another."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
     _SHARED[:] = [shared]
 
 

@@ -71,7 +71,8 @@ def steps(name: str | None) -> Listing:
     found = [step for step in places.describe_all() if name in (None, step.name, step.stage)]
     if not found:
         close = places.nearest(name or "", [step.name for step in places.describe_all()])
-        raise BadInput(f"no step is called '{name}'" + (f"; did you mean '{close}'?" if close else ""))
+        hint = f"; did you mean '{close}'?" if close else "; `whorl steps` lists them"
+        raise BadInput(f"no step is called '{name}'{hint}")
     rows = [
         [
             step.stage,

@@ -1,8 +1,8 @@
 """A folder of finished pieces, each named by the digest of what it was made from.
 
-One file per piece: a line with the SHA-256 of the rest, then NumPy arrays (npz, no pickle). Files appear
-by an atomic rename; what a killed run left half-written is swept away; a piece whose bytes do not match
-its line is discarded and made again.
+One file per piece: a line with its name and the SHA-256 of the rest, then NumPy arrays (npz, no pickle).
+Files appear by an atomic rename; what a killed run left half-written is swept away; a piece whose bytes
+do not match its line, or whose line names another piece, is discarded and made again.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Store:
                 with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
         content = buffer.getvalue()
-        write_bytes(self._path(key), MAGIC + hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+        write_bytes(self._path(key), _head(key, content) + b"\n" + content)
 
     def get(self, key: str) -> dict[str, Array] | None:
         """Return a piece, or nothing where it is missing or damaged."""
@@ -51,7 +51,7 @@ class Store:
         except OSError:
             return None
         head, _, content = data.partition(b"\n")
-        if head == MAGIC + hashlib.sha256(content).hexdigest().encode():
+        if head == _head(key, content):
             # A piece from elsewhere may hold anything behind a matching line; NumPy refuses objects.
             with contextlib.suppress(ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError):
                 return _unpacked(content)
@@ -75,6 +75,11 @@ class Store:
 
     def _path(self, key: str) -> Path:
         return self.root / key[:2] / f"{key}.npz"
+
+
+def _head(key: str, content: bytes) -> bytes:
+    """Return the first line of a piece: what it is, under which name, and the sum of the rest."""
+    return MAGIC + key.encode() + b" " + hashlib.sha256(content).hexdigest().encode()
 
 
 def _unpacked(content: bytes) -> dict[str, Array]:

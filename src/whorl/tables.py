@@ -39,7 +39,7 @@ def listing(path: Path) -> Listing:
 
 
 def assign(source: Listing, path: Path) -> Listing:
-    """Give each candidate the patient a table names for its id, or else for its file name."""
+    """Give each candidate the patient that a table names for its place, its id or its file name."""
     by_id: dict[str, str] = {}
     for number, row in enumerate(read(path), start=1):
         where = f"{shown(path)}, row {number}"
@@ -55,7 +55,9 @@ def assign(source: Listing, path: Path) -> Listing:
     for candidate in source.candidates:
         tail = _tail(candidate.id)
         alone = rows[tail] == 1 and pictures[tail] == 1
-        patients.append(by_id.get(candidate.id, by_tail[tail] if alone else None))
+        beside = os.path.relpath(candidate.path, path.parent).replace(os.sep, "/")
+        named = by_id.get(beside, by_id.get(candidate.id))
+        patients.append(named if named is not None else by_tail[tail] if alone else None)
     return with_patients(source, patients)
 
 

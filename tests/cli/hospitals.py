@@ -66,7 +66,9 @@ class Hospital:
         given = {name: getattr(self, name) for name in ("generated", "members", "holdout", "patients", "out")}
         given |= instead
         command = ["audit", given.pop("generated")]
-        command += [word for name, value in given.items() if value is not None for word in (f"--{name}", value)]
+        command += [
+            word for name, value in given.items() if value is not None for word in (f"--{name}", value)
+        ]
         return [str(word) for word in (*command, *more)]
 
     def scores(self) -> list[dict[str, str]]:

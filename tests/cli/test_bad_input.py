@@ -92,7 +92,10 @@ REFUSED_FOLDERS = {
     "missing": (lambda made: made.root / "gone", ("gone", "no such file", "give a folder")),
     "empty": (_folder("bare"), ("bare", "no pictures found")),
     "only text": (_folder("texts", ("a.txt", b"x")), ("texts", "no pictures found")),
-    "only damaged": (_folder("bad", ("a.png", b""), ("b.png", b"")), ("bad", "none of 2", "a.png", "empty file")),
+    "only damaged": (
+        _folder("bad", ("a.png", b""), ("b.png", b"")),
+        ("bad", "none of 2", "a.png", "empty file"),
+    ),
     "a table of nothing": (_table, ("list.csv", "nowhere.png", "no such file")),
     "a picture": (lambda made: made.members / "P000_0.png", ("P000_0.png", "neither a folder, a table")),
     "a loop": (_loop, ("loop", "give a folder")),

@@ -20,9 +20,15 @@ def _edit(old: str, new: str):
 
 
 TABLES = {
-    "a picture without a row": (_edit("P003_1.png,P003\n", ""), ("no patient in", "patients.csv", "P003_1.png")),
+    "a picture without a row": (
+        _edit("P003_1.png,P003\n", ""),
+        ("no patient in", "patients.csv", "P003_1.png"),
+    ),
     "two patients for one picture": (lambda text: text + "P003_1.png,P009\n", ("P003_1.png", "two patients")),
-    "a patient on both sides": (_edit(",P008", ",P001"), ("patient P001", "put all pictures of a patient on one side")),
+    "a patient on both sides": (
+        _edit(",P008", ",P001"),
+        ("patient P001", "put all pictures of a patient on one side"),
+    ),
     "a hostile patient on both sides": (
         lambda text: text.replace(",P008", ",P\x1b[31m").replace(",P001", ",P\x1b[31m"),
         ("put all pictures of a patient on one side",),
@@ -30,7 +36,10 @@ TABLES = {
     "a blank patient": (_edit(",P003", ","), ("no patient for P003_0.png", "fill in")),
     "no column for the patient": (_edit("file,patient", "file,who"), ("patients.csv", "`patient`")),
     "semicolons": (_edit(",", ";"), ("no column `file`", "separate columns by commas")),
-    "a cell too many": (_edit("P003_1.png,P003", "P003_1.png,P003,x"), ("patients.csv, line 9", "3 cells, not 2")),
+    "a cell too many": (
+        _edit("P003_1.png,P003", "P003_1.png,P003,x"),
+        ("patients.csv, line 9", "3 cells, not 2"),
+    ),
     "nothing": (lambda text: "", ("patients.csv", "empty file")),
 }
 
@@ -138,7 +147,11 @@ EDITIONS = {
     "no test part": (MEMBERSHIP, _remove("test"), ("membership-leaking", "no edition", "test/generated")),
     "no generated pictures": (MEMBERSHIP, _remove("test/generated"), ("no edition", "test/generated")),
     "no development part": (MEMBERSHIP, _remove("dev"), ("dev/", "development part")),
-    "a foreign label": (MEMBERSHIP, _write("answers.csv", _edit(",used,", ",maybe,")), ("'maybe'", "used, not_used")),
+    "a foreign label": (
+        MEMBERSHIP,
+        _write("answers.csv", _edit(",used,", ",maybe,")),
+        ("'maybe'", "used, not_used"),
+    ),
     "a missing answer": (
         MEMBERSHIP,
         _write("answers.csv", lambda text: text[: text.rindex("real_unknown")]),
@@ -149,11 +162,23 @@ EDITIONS = {
         _write("answers.csv", lambda text: text + text.splitlines()[-1] + "\n"),
         ("answers.csv", "real_unknown_000024.png", "twice"),
     ),
-    "one label only": (MEMBERSHIP, _write("answers.csv", _edit("not_used", "used")), ("answers", "same label")),
+    "one label only": (
+        MEMBERSHIP,
+        _write("answers.csv", _edit("not_used", "used")),
+        ("answers", "same label"),
+    ),
     "no TOML": (MEMBERSHIP, _write("edition.toml", lambda text: "=="), ("edition.toml", "not a TOML file")),
-    "another format": (MEMBERSHIP, _write("edition.toml", _edit("edition/1", "edition/9")), ("edition/9", "edition/1")),
+    "another format": (
+        MEMBERSHIP,
+        _write("edition.toml", _edit("edition/1", "edition/9")),
+        ("edition/9", "edition/1"),
+    ),
     "the other question": (ATTRIBUTION, lambda edition: None, (ATTRIBUTION, "attribution", "membership")),
-    "a mistyped recipe": ("m24-cao.cosin", lambda edition: None, ("'cosin'", "did you mean 'm24-cao.cosine'")),
+    "a mistyped recipe": (
+        "m24-cao.cosin",
+        lambda edition: None,
+        ("'cosin'", "did you mean 'm24-cao.cosine'"),
+    ),
 }
 
 

@@ -63,7 +63,9 @@ def test_patients_pictures_enter_the_report_only_when_asked_for(leaking, capsys)
     fine(capsys, *leaking.audit(*QUICK))
     page = Page(leaking.out / "report.html")
     page.check_inert()
-    assert page.pictures == 0 and "data:" not in "".join(value for name, value in page.attributes if name == "src")
+    assert page.pictures == 0 and "data:" not in "".join(
+        value for name, value in page.attributes if name == "src"
+    )
     fine(capsys, *leaking.audit(*QUICK, "--with-images"))
     page = Page(leaking.out / "report.html")
     page.check_inert()
@@ -73,7 +75,14 @@ def test_patients_pictures_enter_the_report_only_when_asked_for(leaking, capsys)
 @pytest.mark.parametrize("generator", ["leaking", "clean"])
 def test_a_leaking_hospital_gives_a_leak_and_a_clean_one_does_not(phantom, tmp_path, capsys, generator):
     home = phantom / "hospital"
-    sources = ("--members", home / "members", "--holdout", home / "holdout", "--patients", home / "patients.csv")
+    sources = (
+        "--members",
+        home / "members",
+        "--holdout",
+        home / "holdout",
+        "--patients",
+        home / "patients.csv",
+    )
     command = ("audit", home / "generated" / generator, *sources, "--out", tmp_path / "out", "--json")
     content = json.loads(fine(capsys, *command, "--permutations", "999"))
     assert (content["verdict"] == "leak") == (generator == "leaking")
@@ -204,7 +213,9 @@ def test_the_doctor_knows_versions_cores_and_extras(capsys):
     facts = json.loads(fine(capsys, "doctor", "--json"))
     assert facts["version of numpy"] == np.__version__ and int(facts["cores"]) >= 1
     assert facts["recipes"] == str(len(recipes.names()))
-    assert all(re.match("complete$|missing .+: pip install", facts[f"extra {name}"]) for name in ("dicom", "deep"))
+    assert all(
+        re.match("complete$|missing .+: pip install", facts[f"extra {name}"]) for name in ("dicom", "deep")
+    )
     said = fine(capsys, "doctor")
     assert all(name in said for name in facts)
 

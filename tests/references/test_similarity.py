@@ -45,13 +45,17 @@ def test_ssim_agrees_with_scikit_image_on_deeper_pictures():
 
 def test_ssim_does_not_depend_on_how_pictures_are_grouped():
     whole = ssim(PICTURES, PICTURES)
-    single = np.asarray([[ssim(one[None], other[None])[0, 0] for other in PICTURES[:5]] for one in PICTURES[:5]])
+    single = np.asarray(
+        [[ssim(one[None], other[None])[0, 0] for other in PICTURES[:5]] for one in PICTURES[:5]]
+    )
     assert (whole[:5, :5] == single).all()
     assert np.abs(np.diag(whole) - 1).max() < 1e-6
     assert whole.max() <= 1
 
 
-@pytest.mark.parametrize(("points", "radius", "method"), [(8, 1, "uniform"), (24, 3, "uniform"), (8, 1, "default")])
+@pytest.mark.parametrize(
+    ("points", "radius", "method"), [(8, 1, "uniform"), (24, 3, "uniform"), (8, 1, "default")]
+)
 def test_lbp_is_the_histogram_of_scikit_images_codes(points, radius, method):
     patterns = {"uniform": points + 2, "default": 2**points}[method]
     expected = []

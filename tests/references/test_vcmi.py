@@ -15,7 +15,8 @@ HOSPITAL = phantom.draw_hospital(patients=12, slices=2, size=128, seed=8)
 SMALL = HOSPITAL.pixels[:, ::2, ::2]
 REAL = images.load(np.ascontiguousarray(SMALL), name="real")
 MADE = images.load(
-    np.ascontiguousarray(planted.leaking(HOSPITAL.pixels[:12], 30, 1, rate=0.5)[:, ::2, ::2]), name="generated"
+    np.ascontiguousarray(planted.leaking(HOSPITAL.pixels[:12], 30, 1, rate=0.5)[:, ::2, ::2]),
+    name="generated",
 )
 
 
@@ -62,7 +63,8 @@ EXPECTED = {
     "ssim-retrieval": retrieval(),
     "ssim-ranking": ranking(False),
     "ssim-ranking-as-published": ranking(True),
-    "ssim-ensemble": retrieval() & (ranking(False) | (GR.max(axis=1) > RR[~np.eye(len(RR), dtype=bool)].max())),
+    "ssim-ensemble": retrieval()
+    & (ranking(False) | (GR.max(axis=1) > RR[~np.eye(len(RR), dtype=bool)].max())),
     "ssim-ensemble-as-published": retrieval()
     & (ranking(True) | (GR.max(axis=1) > RR[~np.eye(len(RR), dtype=bool)].max())),
     "ssim-any-neighbour": any_neighbour(),

@@ -120,6 +120,11 @@ def test_no_denominator_is_made_up(tmp_path: Path) -> None:
     assert check(tmp_path, random_rows(6, (2000, 2000), count=40)).denominators == ()
 
 
+def test_copies_of_one_outcome_are_no_evidence_of_a_denominator(tmp_path: Path) -> None:
+    rows = [outcome(f"r{copy}", (40, 23), (61, 61), places=4) for copy in range(12)]
+    assert check(tmp_path, rows).denominators == ()
+
+
 def test_equal_outcomes_are_told_apart_by_team(tmp_path: Path) -> None:
     rows = random_rows(7, (900, 900), count=8)
     rows[5] |= {name: rows[2][name] for name in FIGURES}

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, MissingArgumentError
 
 from whorl import __version__
-from whorl.cli import challenge, listing, making, questions
+from whorl.cli import challenge, listing, making, options, questions
 from whorl.records import BadInput
 
 FINE, BAD_INPUT, STOPPED, INTERRUPTED = 0, 2, 3, 130
@@ -19,7 +19,7 @@ HELP = """Whose pictures does this generator remember, and which generator made 
 Begin with `whorl demo`. Every command has --help with an example. Nothing is sent anywhere.
 """
 
-app = App(name="whorl", version=__version__, help=HELP)
+app = App(name="whorl", version=__version__, help=HELP, suppress_keyboard_interrupt=False)
 forge = App(name="forge", help="Make editions with known answers.")
 app.command(making.demo)
 app.command(questions.audit)
@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    options.given[:] = sys.argv[1:] if arguments is None else arguments
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()

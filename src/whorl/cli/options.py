@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +59,7 @@ class Reading:
 
 
 MOST_SEED = 2**32 - 1
+given: list[str] = []  # the words of the command that runs, for the record
 OUTPUT, READING = Output(), Reading()
 
 
@@ -71,7 +71,7 @@ def running(
 
     if not 0 <= output.seed <= MOST_SEED:
         raise BadInput(f"--seed {output.seed}: give a whole number, 0 or more, at most {MOST_SEED}")
-    command = shlex.join(["whorl", *sys.argv[1:]])
+    command = shlex.join(["whorl", *given])
     return Running(seed=output.seed, store=store, progress=progress, command=command, **more)
 
 

@@ -33,8 +33,14 @@ class Plan:
     def __post_init__(self) -> None:
         if self.patients < 4 or self.patients % 2:
             raise BadInput(f"--patients {self.patients}: give an even number of 4 or more")
-        if self.slices < 1 or self.generated < 1:
-            raise BadInput("--slices and --generated must be 1 or more")
+        if not 1 <= self.slices <= 200:
+            raise BadInput(f"--slices {self.slices}: give 1 to 200")
+        if self.generated < 1:
+            raise BadInput(f"--generated {self.generated}: give 1 or more")
+        if not 32 <= self.size <= 1024 or self.size % 2:
+            raise BadInput(f"--size {self.size}: give an even number from 32 to 1024")
+        if self.seed < 0:
+            raise BadInput(f"--seed {self.seed}: give 0 or more")
         if not 0 <= self.rate <= 1:
             raise BadInput(f"--rate {self.rate}: must lie between 0 and 1")
 

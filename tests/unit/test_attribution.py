@@ -1,0 +1,158 @@
+"""Attribution of planted mixtures: the number of generators, the groups, and how sure they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from whorl import api, images
+from whorl.attribution import attribute, fingerprints
+from whorl.forge import editions
+from whorl.metrics import adjusted_rand_index
+from whorl.pipeline import Settings
+from whorl.recipes import load
+from whorl.records import Answers, BadInput, ImageSet
+
+RECIPE = load(api.FINGERPRINT)
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, np.ndarray]:
+    """What three generators made, by name."""
+    return dict(editions.make(editions.Plan(patients=16, slices=2, generated=24, size=64, seed=4)).generated)
+
+
+@pytest.fixture(scope="module")
+def mixture(made) -> tuple[ImageSet, list[str]]:
+    """The three generators' pictures, shuffled, and who made which."""
+    order = np.random.default_rng(1).permutation(72)
+    truth = [name for name, pixels in made.items() for _ in pixels]
+    return images.load(np.concatenate(list(made.values()))[order], name="bag"), [truth[row] for row in order]
+
+
+def ask(bag: ImageSet, **more):
+    return attribute(images=bag, recipe=RECIPE, settings=Settings(), **more)
+
+
+def partition(ids, labels) -> set[frozenset[str]]:
+    """The groups as sets of names, whatever they are called."""
+    groups: dict[str, set[str]] = {}
+    for name, label in zip(ids, labels, strict=True):
+        groups.setdefault(label, set()).add(name)
+    return {frozenset(group) for group in groups.values()}
+
+
+def test_three_generators_are_counted_and_told_apart(mixture):
+    bag, truth = mixture
+    found = ask(bag)
+    assert (found.count, found.count_given) == (3, False)
+    assert adjusted_rand_index(truth, found.labels) > 0.9
+    assert set(found.labels) == {"1", "2", "3"} == {cluster.label for cluster in found.clusters}
+    sizes = [found.labels.count(label) for label in ("1", "2", "3")]
+    assert sizes == sorted(sizes, reverse=True) == [cluster.size for cluster in found.clusters]
+    assert found.confidence.shape == (72,) and found.coordinates.shape == (72, 2)
+    assert found.confidence.min() >= 0 and found.confidence.max() <= 1 and found.confidence.mean() > 0.9
+    assert [choice.count for choice in found.choices] == list(range(2, 11))
+
+
+@pytest.mark.parametrize("name", ["leaking", "interpolating", "clean"])
+def test_one_generator_alone_is_one(made, name):
+    found = ask(images.load(made[name], name="bag"))
+    assert found.count == 1 and set(found.labels) == {"1"} and (found.confidence == 1).all()
+
+
+def test_a_number_that_is_given_is_kept_and_the_estimate_is_told(mixture):
+    bag, _ = mixture
+    for count in (1, 2, 5, 72):
+        found = ask(bag, count=count)
+        assert (found.count, found.count_given, len(set(found.labels))) == (count, True, count)
+        assert "would have been 3" in found.why
+        assert sum(cluster.size for cluster in found.clusters) == 72
+    for wrong in (0, -1, 73):
+        with pytest.raises(BadInput, match=f"-k {wrong}: give a number from 1 to 72"):
+            ask(bag, count=wrong)
+
+
+def test_the_order_of_the_files_changes_only_the_names_of_the_groups(mixture):
+    bag, _ = mixture
+    shuffled = images.select(bag, np.random.default_rng(5).permutation(len(bag)))
+    for count in (None, 2, 4):
+        one, other = ask(bag, count=count), ask(shuffled, count=count)
+        assert one.count == other.count
+        assert partition(one.ids, one.labels) == partition(other.ids, other.labels)
+
+
+def test_the_same_question_has_the_same_answer(mixture):
+    bag, _ = mixture
+    one, other = ask(bag), ask(bag)
+    assert (one.labels, one.choices, one.why) == (other.labels, other.choices, other.why)
+    np.testing.assert_array_equal(one.confidence, other.confidence)
+
+
+def test_groups_that_are_not_there_are_less_sure(made, mixture):
+    bag, _ = mixture
+    forced = ask(images.load(made["clean"], name="bag"), count=3)
+    assert forced.confidence.mean() < 0.9 < ask(bag, count=3).confidence.mean()
+
+
+def test_answers_enter_as_measures_only(mixture):
+    bag, truth = mixture
+    answers = Answers(dict(zip(bag.ids, truth, strict=True)))
+    blind, told = ask(bag), ask(bag, answers=answers)
+    assert (blind.labels, blind.measures) == (told.labels, ())
+    measures = {measure.name: measure for measure in told.measures}
+    ari = measures["adjusted_rand_index"]
+    assert ari.interval.estimate == pytest.approx(adjusted_rand_index(truth, told.labels))
+    assert ari.interval.low <= ari.interval.estimate <= ari.interval.high
+    with pytest.raises(BadInput, match="71 pictures have none"):
+        ask(bag, answers=Answers({bag.ids[0]: "a"}))
+
+
+def test_pictures_that_do_not_differ_are_one_generator():
+    flat = np.full((6, 32, 32), 90, np.uint8)
+    assert ask(images.load(flat, name="bag")).count == 1
+    assert set(ask(images.load(flat, name="bag"), count=2).labels) == {"1", "2"}
+    alone = ask(images.load(flat[:1], name="bag"))
+    assert (alone.count, alone.labels) == (1, ("1",))
+
+
+def test_blocks_have_equal_weight_however_wide_and_however_scaled():
+    random = np.random.default_rng(0)
+    group = np.arange(60) % 2
+    narrow = (group[:, None] * 4.0 + random.normal(size=(60, 1))) * 1e-3
+    wide = random.normal(size=(60, 200)) * 1e4
+    places = fingerprints([narrow, wide])
+    assert places.shape[0] == 60 and places.dtype == np.float64
+    # The one column that tells the groups apart is the first direction: two hundred of noise do not drown it.
+    assert abs(np.corrcoef(places[:, 0], group)[0, 1]) > 0.8
+    total = (places**2).sum(axis=1).mean()
+    assert total == pytest.approx(2, rel=0.2)
+
+
+def test_blocks_may_be_scaled_shifted_and_exchanged():
+    random = np.random.default_rng(1)
+    one, other = random.normal(size=(30, 4)), random.normal(size=(30, 7))
+
+    def distances(blocks):
+        places = fingerprints(blocks)
+        return np.linalg.norm(places[:, None] - places[None], axis=2)
+
+    wanted = distances([one, other])
+    np.testing.assert_allclose(distances([1000 * one + 5, other / 7 - 3]), wanted, atol=1e-9)
+    np.testing.assert_allclose(distances([other, one]), wanted, atol=1e-9)
+    np.testing.assert_allclose(distances([one, np.ones((30, 3)), other]), wanted, atol=1e-9)
+    order = random.permutation(30)
+    np.testing.assert_allclose(distances([one[order], other[order]]), wanted[order][:, order], atol=1e-9)
+    assert fingerprints([np.ones((5, 3))]).tolist() == [[0.0]] * 5
+
+
+def test_clusters_show_typical_pictures_of_their_own(mixture):
+    bag, _ = mixture
+    found = ask(replace(bag, name="bag"), count=3)
+    for cluster in found.clusters:
+        assert 1 <= len(set(cluster.examples)) == len(cluster.examples) <= 6
+        assert {found.labels[row] for row in cluster.examples} == {cluster.label}
+        assert cluster.residual.shape == cluster.spectrum.shape == (64, 64)
+        assert np.isfinite(cluster.radial).all() and len(cluster.radial) == 32
