@@ -10,7 +10,7 @@ demo: $(VENV)/.user
 	$(BIN)/whorl demo --out $(OUT)
 
 test: $(VENV)/.developer
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 check: lint types docs-check test
 

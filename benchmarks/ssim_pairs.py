@@ -1,4 +1,4 @@
-"""Speed of structural similarity per pair, beside scikit-image, in one run: `python benchmarks/ssim_pairs.py`.
+"""Structural similarity per pair beside scikit-image, in one run: `python benchmarks/ssim_pairs.py`.
 
 Prints the ratio of the two medians and the largest difference; writes nothing.
 """

@@ -118,11 +118,21 @@ def attribute(
 
 
 def run(
-    recipe: str, edition: str | Path, *, size: int | None = None, running: Running | None = None
+    recipe: str,
+    edition: str | Path,
+    *,
+    features: str | None = None,
+    size: int | None = None,
+    running: Running | None = None,
 ) -> RunReport:
-    """Run one recipe on one edition: fitted on its development part, scored on its test part."""
+    """Run one recipe on one edition: fitted on its development part, scored on its test part.
+
+    `features` names a step to take in place of the recipe's own, such as `texture.lbp`.
+    """
     running = running or Running()
     chosen = recipes.load(recipe)
+    if features is not None:
+        chosen = recipes.with_features(chosen, features)
     read = editions.read(Path(edition), size=size, progress=running.progress)
     _stop(running, len(read.quarantined), [f"{entry.file} ({entry.reason})" for entry in read.quarantined])
     settings = running.settings()

@@ -37,6 +37,10 @@ def attribute(
     """Group the pictures by the fingerprint of their generator."""
     if count is not None and not 1 <= count <= len(images):
         raise BadInput(f"-k {count}: give a number from 1 to {len(images)}, the number of pictures")
+    if recipe.task != "attribution":
+        raise BadInput(f"{recipe.name} answers the {recipe.task} question: take a recipe for attribution")
+    if answers is not None:
+        _truth(images, answers)  # a bad table shall stop the run before its first picture
     problem = Problem("attribution", images, count=count)
     places = fingerprints(pipeline.blocks(recipe, problem, settings))
     settings.progress("grouping", 0, 2)
@@ -213,12 +217,16 @@ def _measures(
 ) -> tuple[Any, ...]:
     if answers is None:
         return ()
+    truth = _truth(images, answers)
+    patients = None if images.patients is None else list(images.patients)
+    return label_measures(truth, labels, patients, seed)
+
+
+def _truth(images: ImageSet, answers: Answers) -> list[str]:
     missing = [name for name in images.ids if name not in answers.labels]
     if missing:
         raise BadInput(f"answers: {len(missing)} pictures have none, first '{missing[0]}'")
-    truth = [answers.labels[name] for name in images.ids]
-    patients = None if images.patients is None else list(images.patients)
-    return label_measures(truth, labels, patients, seed)
+    return [answers.labels[name] for name in images.ids]
 
 
 def _facts(images: ImageSet, recipe: Recipe, settings: Settings) -> dict[str, Any]:

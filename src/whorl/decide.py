@@ -11,10 +11,10 @@ from typing import Literal
 
 import numpy as np
 
-from whorl.records import Answers, Array, BadInput, Scores, Share, Verdicts
+from whorl.records import Answers, Array, BadInput, Count, Scores, Share, Verdicts
 
 VERSION = 1
-TRANSDUCTIVE = ("quantile", "half", "ranking", "real_real", "two_means")
+TRANSDUCTIVE = ("quantile", "half", "ranking", "real_real", "two_means", "average", "mode", "dual")
 
 
 def fixed(scores: Scores, threshold: float = 0.0) -> Verdicts:
@@ -135,6 +135,31 @@ def two_means(scores: Scores) -> Verdicts:
     return _above(scores, float(ordered[cut] + ordered[cut + 1]) / 2, "two means")
 
 
+def average(scores: Scores) -> Verdicts:
+    """Used above the mean score of the queries.
+
+    Scores (n, g) -> n labels.
+    """
+    return _above(scores, float(_own(scores).mean()), "above the mean")
+
+
+def mode(scores: Scores, bins: Count = 64) -> Verdicts:
+    """Used above the commonest score of the queries: the centre of the fullest bin.
+
+    Scores (n, g) -> n labels.
+    """
+    return _above(scores, _mode(_own(scores), bins), "above the mode")
+
+
+def dual(scores: Scores, bins: Count = 64) -> Verdicts:
+    """Used above both the mean and the mode of the queries' scores.
+
+    Scores (n, g) -> n labels.
+    """
+    values = _own(scores)
+    return _above(scores, max(float(values.mean()), _mode(values, bins)), "above mean and mode")
+
+
 def assign(scores: Scores) -> Verdicts:
     """The group with the highest score; the first wins a tie.
 
@@ -146,6 +171,12 @@ def assign(scores: Scores) -> Verdicts:
 
 def _own(scores: Scores) -> Array:
     return np.asarray(scores.values.max(axis=1), np.float64)
+
+
+def _mode(values: Array, bins: int) -> float:
+    counts, edges = np.histogram(values, bins)
+    fullest = int(np.argmax(counts))
+    return float(edges[fullest] + edges[fullest + 1]) / 2
 
 
 def _above(scores: Scores, threshold: float, rule: str) -> Verdicts:

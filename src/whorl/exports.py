@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,12 +17,8 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV table; text that a spreadsheet would take for a formula gets a leading apostrophe."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow([_cell(value) for value in row])
-    write_text(path, buffer.getvalue())
+    lines = [",".join(_cell(value) for value in row) for row in (header, *rows)]
+    write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -37,12 +31,14 @@ def json_text(content: Mapping[str, Any]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=True, default=_plain, allow_nan=False)
 
 
-def _cell(value: object) -> object:
+def _cell(value: object) -> str:
     if isinstance(value, float | np.floating):
         return f"{value:.7g}"
-    if isinstance(value, str) and value.startswith(FORMULA):
-        return "'" + value
-    return value
+    text = str(value)
+    if isinstance(value, str) and text.startswith(FORMULA):
+        text = "'" + text
+    # Quoted by hand: the csv module lets a carriage return through, which readers take for a new row.
+    return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in ',"\r\n') else text
 
 
 def _plain(value: object) -> object:

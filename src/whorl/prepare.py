@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from whorl.records import BadInput, Count, Floats, Share
@@ -114,3 +115,61 @@ def closing(image: Floats, size: Count = 3) -> Floats:
     from scipy.ndimage import grey_closing
 
     return np.asarray(grey_closing(image, size=(size, size)), np.float32)
+
+
+def lungs(image: Floats) -> Floats:
+    """Crop to the lungs, everything else black, scaled back to the old size.
+
+    (h, w) -> (h, w); a picture without lungs stays as it is.
+    """
+    mask = _lung_mask(image)
+    if not mask.any():
+        return np.asarray(image, np.float32).copy()
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    cut = np.where(mask, image, 0).astype(np.float32)[box]
+    picture = Image.fromarray(cut).resize(image.shape[::-1], Image.Resampling.BILINEAR)
+    return np.asarray(picture, np.float32)
+
+
+def outside_lungs(image: Floats) -> Floats:
+    """Black out the lungs.
+
+    (h, w) -> (h, w).
+    """
+    return np.where(_lung_mask(image), 0, image).astype(np.float32)
+
+
+def random_patch(image: Floats, seed: int = 0) -> Floats:
+    """Black out a rectangle of the lungs' area at a random place: the control for anatomy.
+
+    (h, w) -> (h, w); the seed differs for every picture.
+    """
+    height, width = image.shape
+    share = np.sqrt(max(float(_lung_mask(image).mean()), 1 / 16))
+    tall, wide = max(1, round(height * share)), max(1, round(width * share))
+    generator = np.random.default_rng(seed)
+    top, left = int(generator.integers(0, height - tall + 1)), int(generator.integers(0, width - wide + 1))
+    out = np.asarray(image, np.float32).copy()
+    out[top : top + tall, left : left + wide] = 0
+    return out
+
+
+def _lung_mask(image: Floats) -> NDArray[np.bool_]:
+    """Dark regions inside the body: Otsu's threshold, the border cleared, the two largest, closed, filled."""
+    from scipy import ndimage
+    from skimage.filters import threshold_otsu
+    from skimage.segmentation import clear_border
+
+    if image.min() == image.max():
+        return np.zeros(image.shape, bool)
+    air = clear_border(image < threshold_otsu(image))
+    regions, count = ndimage.label(air)
+    if count == 0:
+        return np.zeros(image.shape, bool)
+    sizes = np.bincount(regions.ravel())[1:]
+    largest = np.argsort(-sizes, kind="stable")[:2] + 1
+    kept = np.isin(regions, [name for name in largest if sizes[name - 1] >= image.size // 200])
+    ball = ndimage.generate_binary_structure(2, 1)
+    closed = ndimage.binary_closing(kept, ball, iterations=max(1, min(image.shape) // 64))
+    return np.asarray(ndimage.binary_fill_holes(closed))

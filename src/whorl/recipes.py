@@ -110,6 +110,25 @@ def load(name: str) -> Recipe:
     return variants[variant]
 
 
+def with_features(recipe: Recipe, name: str) -> Recipe:
+    """Return a recipe with another step in place of its features, also in the recipes it joins."""
+    description = steps.check("features", name, {})
+    swapped = Step("features", name, {}, "both", description.version)
+    kept = [step for step in recipe.steps if step.stage != "features"]
+    made = (*kept, swapped) if recipe.chain("features") else recipe.steps
+    ordered = tuple(sorted(made, key=lambda step: STAGES.index(step.stage)))
+    members = {variant: with_features(member, name) for variant, member in recipe.members.items()}
+    return replace(recipe, name=f"{recipe.name}+{name}", steps=ordered, members=members)
+
+
+def needs_weights(recipe: Recipe) -> bool:
+    """Return whether a recipe or one that it joins names a pretrained network."""
+    scorer = recipe.one("scorer")
+    asked = scorer is None or {"features", "compare"} & set(steps.find("scorer", scorer.name).handed)
+    named = any(step.name.startswith("pretrained.") for step in recipe.chain("features"))
+    return (bool(asked) and named) or any(needs_weights(member) for member in recipe.members.values())
+
+
 @cache
 def panels() -> Mapping[str, tuple[str, ...]]:
     """Return the panels of an audit: name → recipes."""

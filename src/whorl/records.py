@@ -107,6 +107,9 @@ class Problem:
                 raise BadInput(f"{name}: no readable picture")
             if images.pixels.shape[1:] != self.queries.pixels.shape[1:]:
                 raise BadInput(_sizes_differ(images, self.queries))
+        beside = self.reference
+        if beside is not None and beside.pixels.shape[1:] != self.queries.pixels.shape[1:]:
+            raise BadInput(_sizes_differ(beside, self.queries))
 
     @property
     def digest(self) -> str:
@@ -128,6 +131,13 @@ class Development:
 
     problem: Problem
     answers: Answers
+
+    def used(self) -> NDArray[np.bool_]:
+        """Return which of its queries were used, (n,); both kinds must be there."""
+        truth = np.asarray([self.answers.labels[name] == "used" for name in self.problem.queries.ids])
+        if truth.all() or not truth.any():
+            raise BadInput("the development part needs both used and not used pictures")
+        return truth
 
 
 @dataclass(frozen=True)
@@ -205,6 +215,13 @@ class Scores:
             raise ValueError("scores: expected float32")
         if not np.isfinite(self.values).all():
             raise ValueError(f"scores of {self.recipe or 'a step'} are not finite")
+
+
+def one_column(problem: Problem, values: Array, nearest: Array | None = None) -> Scores:
+    """Return the table of a method that gives one number per query, whatever generator it is."""
+    table = np.asarray(values, np.float32).reshape(-1, 1)
+    places = np.full(table.shape, -1) if nearest is None else np.asarray(nearest).reshape(-1, 1)
+    return Scores(problem.queries.ids, ("generated",), table, places.astype(np.int64))
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
-from hospitals import QUICK, Page, fine, refused, table
+from hospitals import QUICK, Page, fine, people, refused, table, write_pictures
 
 HOSTILE = ("<script>alert(1)<!--.png", "a\nb\r\tc.png", "\x1b[31mred.png", "=1+1.png", "'\" onload=x.png")
 
@@ -113,7 +114,7 @@ def test_hostile_names_stay_text(leaking, capsys, with_images):
 
 def test_a_name_that_is_not_utf8_is_shown_with_its_bytes(leaking, capsys):
     try:
-        os.rename(leaking.members / "P000_0.png", os.fsencode(leaking.members) + b"/P000_\xff.png")
+        (leaking.members / "P000_0.png").rename(leaking.members / os.fsdecode(b"P000_\xff.png"))
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
     fine(capsys, *leaking.audit(*QUICK, "--patient-from", "^P[0-9]+", patients=None))
@@ -124,14 +125,16 @@ def test_a_name_that_is_not_utf8_is_shown_with_its_bytes(leaking, capsys):
     assert "\\udce9" in refused(capsys, *leaking.audit(*QUICK, members=moved, out=moved, patients=None))
 
 
-def test_spreadsheets_take_no_name_for_a_formula(leaking, capsys):
-    for file, start in zip(sorted(leaking.members.iterdir()), "=+-@\t\r", strict=False):
-        file.rename(file.with_name(f"{start}1+1.png"))
+def test_spreadsheets_take_no_name_for_a_formula_or_for_a_new_row(leaking, capsys):
+    names = ["=1+1.png", "+1.png", "-1.png", "@a.png", "\t=1.png", "\r=1.png", "x\r=1+1.png", "x\n=1+1.png"]
+    for file, name in zip(sorted(leaking.members.iterdir()), names, strict=False):
+        file.rename(file.with_name(name))
     fine(capsys, *leaking.audit(*QUICK, patients=None))
     with io.StringIO((leaking.out / "scores.csv").read_bytes().decode(), newline="") as text:
-        cells = [cell for row in csv.reader(text) for cell in row[:3]]
-    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
-    assert "'=1+1.png" in cells
+        rows = list(csv.reader(text))
+    assert len(rows) == 33 and {len(row) for row in rows} == {4}
+    assert not [row[0] for row in rows if row[0].startswith(("=", "+", "-", "@", "\t", "\r"))]
+    assert {name if name.startswith("x") else f"'{name}" for name in names} <= {row[0] for row in rows}
 
 
 def _remove(*parts: str):
@@ -232,3 +235,58 @@ def test_a_hospital_that_cannot_be_drawn_is_refused(tmp_path, capsys):
         line = refused(capsys, *out, option, value)
         assert option in line and (value in line or option == "--slices"), line
     assert not (tmp_path / "out").exists()
+
+
+OWN = """
+[about]
+title = "A recipe of one's own"
+year = 2026
+reference = "none"
+task = "membership"
+fidelity = "our own"
+[base]
+features = "pixels.grey"
+similarity = "vectors.cosine"
+pool = "maximum"
+decide = "half"
+[variant.plain]
+[variant.calibrated]
+calibrate = "difference"
+"""
+
+
+def test_a_recipe_of_ones_own_is_checked_before_anything_is_read(leaking, capsys):
+    file = leaking.root / "own.toml"
+    file.write_text(OWN)
+    fine(capsys, *leaking.audit("--recipes", f"{file}:plain", "--permutations", "199"))
+    assert "own.plain" in leaking.scores()[0]
+    for old, new, words in (
+        ("vectors.cosine", "vectors.cosin", "did you mean 'vectors.cosine'"),
+        ('"maximum"', '{ step = "top_mean", kk = 3 }', "takes no parameter 'kk'"),
+        ('decide = "half"', "", "needs a decide step"),
+        ("pool =", "pol =", "did you mean 'pool'"),
+        ("[base]", "[base", "not a TOML file"),
+        ("membership", "memebership", "about.task"),
+    ):
+        file.write_text(OWN.replace(old, new))
+        line = refused(capsys, *leaking.audit("--recipes", f"{file}:plain", members="gone"))
+        assert "own.toml" in line and words in line, line
+
+
+def test_a_recipe_that_calibrates_asks_for_a_reference_that_fits(leaking, capsys):
+    file = leaking.root / "own.toml"
+    file.write_text(OWN)
+    more = ("--recipes", f"{file}:calibrated", "--permutations", "199")
+    line = refused(capsys, *leaking.audit(*more))
+    assert "own.calibrated needs a reference" in line and "--reference" in line
+    line = refused(capsys, *leaking.audit(*more, reference=leaking.holdout))
+    assert "holdout and reference share 16 of 16 pictures" in line
+    beside = leaking.root / "beside"
+    for side in (48, 32):
+        strangers = people(np.random.default_rng(3), 6, 1, side)
+        write_pictures(beside, [f"R{place}.png" for place in range(6)], strangers)
+        if side == 48:
+            line = refused(capsys, *leaking.audit(*more, reference=beside))
+            assert all(word in line for word in ("reference", "48×48", "32×32", "--size")), line
+    content = json.loads(fine(capsys, *leaking.audit(*more, "--json", reference=beside)))
+    assert content["verdict"] == "leak" and "reference" in content["provenance"]["digests"]

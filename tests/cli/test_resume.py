@@ -1,4 +1,4 @@
-"""A run that is killed goes on where it was: the same numbers, nothing half-written, nothing trusted blindly."""
+"""A run that is killed goes on where it was: the same numbers, nothing half-written, nothing trusted."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_numbers(undisturbed):
 
 
 def test_an_interrupted_run_says_that_it_can_go_on(undisturbed):
-    made, seconds = undisturbed
+    made, _ = undisturbed
     out = made.root / "interrupted"
     with start(*made.audit(*PANEL, out=out)) as process:
         for _ in range(600):

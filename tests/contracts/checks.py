@@ -32,6 +32,9 @@ PLAIN = {
 AROUND: dict[tuple[str, str], dict[str, Step]] = {
     ("similarity", "maps.ssim"): {"features": Step("features", "pixels.grey")},
     ("similarity", "vectors.hamming"): {"features": Step("features", "hashes.phash")},
+    ("similarity", "keypoints.ratio_matches"): {"features": Step("features", "keypoints.sift")},
+    ("scorer", "patches.matching"): {"features": Step("features", "pixels.grey")},
+    ("scorer", "patches.replacing"): {"features": Step("features", "pixels.grey")},
     ("calibrate", "ratio"): {"similarity": Step("similarity", "vectors.euclidean")},
 }
 PARAMETERS: dict[tuple[str, str], dict[str, Any]] = {
@@ -88,8 +91,26 @@ def scoring(recipe: Recipe) -> str:
     return replace(recipe, steps=made).digest
 
 
-STEPS = [around(step) for step in steps.describe_all()]
-CATALOGUE = [recipes.load(name) for name in recipes.names()]
+def runnable(recipe: Recipe) -> Recipe:
+    """The recipe itself, or with plain features in place of a network whose weights are not here."""
+    if not recipes.needs_weights(recipe):
+        return recipe
+    return replace(recipes.with_features(recipe, "texture.lbp"), name=recipe.name)
+
+
+def distinct(catalogue: Sequence[Recipe]) -> list[Recipe]:
+    """Recipes that do not compute the same as an earlier one."""
+    kept: dict[str, Recipe] = {}
+    for recipe in catalogue:
+        kept.setdefault(recipe.digest, recipe)
+    return list(kept.values())
+
+
+# Steps that need files of one's own; what they refuse is tested beside them.
+NEED_WEIGHTS = ("pretrained.backbone",)
+STEPS = [around(step) for step in steps.describe_all() if step.name not in NEED_WEIGHTS]
+LISTED = [recipes.load(name) for name in recipes.names()]
+CATALOGUE = distinct([runnable(recipe) for recipe in LISTED])
 ALL = {recipe.name: recipe for recipe in [*STEPS, *CATALOGUE]}
 # Recipes that differ in their rule alone have the same scores: checks of scores look at the first of them.
 SCORED = {scoring(recipe): recipe.name for recipe in reversed(ALL.values())}

@@ -19,6 +19,8 @@ ORDER_MATTERS = {
     "m23-vcmi.ssim-ranking-as-published": "the published code ranks by file positions (one argsort, not two)",
     "m23-vcmi.ssim-ensemble-as-published": "joins the ranking that depends on file positions",
 }
+# k-means starts from pictures drawn by their place: with other files first it may end elsewhere, or may not.
+MAY_DEPEND_ON_ORDER = ("m24-aiml.full-lbp-kmeans", "m24-aiml.full-thumbnail-kmeans")
 ROWS = [0, 3, 4, 7, 8, 9, 15, 23]
 NAMES = list(ALL)
 MEMBERSHIP = [name for name in SCORES if ALL[name].task == "membership"]
@@ -32,7 +34,7 @@ RULES = [
 
 
 def test_the_exemptions_are_counted() -> None:
-    assert len(ORDER_MATTERS) == 2
+    assert (len(ORDER_MATTERS), len(MAY_DEPEND_ON_ORDER)) == (2, 2)
     assert set(ORDER_MATTERS) <= set(NAMES)
 
 
@@ -78,7 +80,7 @@ def test_a_query_is_judged_whatever_is_asked_beside_it(name: str) -> None:
     assert part == tuple(checks.verdicts(name).labels[row] for row in ROWS)
 
 
-@pytest.mark.parametrize("name", MEMBERSHIP)
+@pytest.mark.parametrize("name", [name for name in MEMBERSHIP if name not in MAY_DEPEND_ON_ORDER])
 def test_the_order_of_the_files_changes_no_score(name: str) -> None:
     problem, expected = checks.toy(ALL[name]), checks.scores(name).values
     order = np.random.default_rng(1).permutation(len(expected))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from contracts import checks
-from contracts.checks import CATALOGUE
+from contracts.checks import LISTED as CATALOGUE
 from whorl import recipes, steps
 from whorl.records import STAGES, Recipe
 

@@ -20,10 +20,12 @@ from whorl.steps import PLACES, Description
 
 DESCRIPTIONS = {f"{step.stage}.{step.name}": step for step in steps.describe_all()}
 TRANSDUCTIVE = [name for name, step in DESCRIPTIONS.items() if step.transductive]
+# Similarities that count what one picture finds in the other.
+ONE_WAY = ("similarity.keypoints.ratio_matches",)
 
 
 def of(stage: str) -> list[str]:
-    return [name for name, step in DESCRIPTIONS.items() if step.stage == stage]
+    return [name for name, step in DESCRIPTIONS.items() if step.stage == stage and name in ALL]
 
 
 def function(name: str) -> Any:
@@ -152,12 +154,15 @@ def test_similarity_is_highest_for_equals(name: str) -> None:
     rows = np.rint(pictures(np.float32, 9))
     if "hamming" in name:
         rows = (rows > 128).astype(np.uint8)
+    if "keypoints" in name:
+        rows = function("features.keypoints.sift")(rows)
     queries, gallery = rows[:6], rows[1:]
     block = function(name)(queries, gallery)
     assert block.shape == (6, 8)
     assert block.dtype == np.float32
     np.testing.assert_array_equal(block.argmax(axis=1)[1:], np.arange(5))
-    np.testing.assert_allclose(function(name)(gallery, queries).T, block, atol=1e-6)
+    if name not in ONE_WAY:
+        np.testing.assert_allclose(function(name)(gallery, queries).T, block, atol=1e-6)
     parts = np.block([[function(name)(queries[:2], gallery)], [function(name)(queries[2:], gallery)]])
     assert parts.tobytes() == block.tobytes()
 

@@ -50,6 +50,8 @@ def problem(task):
 
 def outcome(name):
     recipe = recipes.load(name)
+    if recipes.needs_weights(recipe):
+        recipe = recipes.with_features(recipe, "texture.lbp")
     question = problem(recipe.task)
     settings = Settings(seed=7)
     scores = pipeline.score(recipe, question, settings)

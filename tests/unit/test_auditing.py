@@ -1,4 +1,4 @@
-"""Audits of planted truth: leaks are found, their absence is not mistaken for one, methods never see roles."""
+"""Audits of planted truth: leaks are found, nothing is not mistaken for one, methods never see roles."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIDE = 16
 
 
 def people(random: np.random.Generator, count: int, slices: int) -> np.ndarray:
-    """Pictures (count * slices, 16, 16) of patients, each much like the other pictures of the same patient."""
+    """Pictures (count * slices, 16, 16) of patients, each much like the others of the same patient."""
     whole = random.normal(size=(count, 1, SIDE, SIDE)) + 0.2 * random.normal(size=(count, slices, SIDE, SIDE))
     smooth = gaussian_filter(whole, [0, 0, 1.5, 1.5]).reshape(-1, SIDE, SIDE)
     return np.clip(np.rint(120 + 40 * smooth / smooth.std()), 0, 255).astype(np.uint8)

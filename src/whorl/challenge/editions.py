@@ -129,7 +129,7 @@ def _attribution(folder: Path, load: Callable[[str], ImageSet], about: dict[str,
         bag = images.join(sets, "development pictures")
         development = Development(Problem("attribution", bag, count=len(models)), Answers(labels))
     count = about.get("generators")
-    if count is not None and (not isinstance(count, int) or count < 1):
+    if count is not None and (type(count) is not int or count < 1):
         raise BadInput(f"{folder / 'edition.toml'}: generators = {count!r} must be a number of 1 or more")
     return Problem("attribution", load("test/images"), development=development, count=count)
 

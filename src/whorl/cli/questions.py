@@ -144,6 +144,9 @@ def run(
     recipe: Annotated[str, Parameter(help="Name as `whorl recipes` lists it, or FILE.toml:variant.")],
     edition: Annotated[Path, Parameter(help="Folder with test/ and perhaps dev/ and answers.csv.")],
     *,
+    features: Annotated[
+        str | None, Parameter(help="Step to take in place of the recipe's own features.")
+    ] = None,
     reading: Reading = READING,
     output: Output = OUTPUT,
 ) -> None:
@@ -158,7 +161,7 @@ def run(
     check_out(out, edition)
     with Display(output.json) as display:
         how = running(output, out / ".store", display, strict=reading.strict)
-        report = api.run(recipe, edition, size=reading.size, running=how)
+        report = api.run(recipe, edition, features=features, size=reading.size, running=how)
         file = report.save(out)
     if output.json:
         print_json(report.to_dict())
