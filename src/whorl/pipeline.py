@@ -63,9 +63,8 @@ class Parts:
 def score(recipe: Recipe, problem: Problem, settings: Settings) -> Scores:
     """Score every query: one column per generator or cluster, higher = more likely."""
     if recipe.task != problem.task:
-        raise BadInput(
-            f"{recipe.name} answers the {recipe.task} question, this is one of {problem.task}: `whorl recipes` tells which answers which"
-        )
+        asked = f"{recipe.name} answers the {recipe.task} question, this is one of {problem.task}"
+        raise BadInput(f"{asked}: `whorl recipes` tells which answers which")
     try:
         for step in recipe.steps:
             steps.resolve(step)  # a wrong parameter shall stop a run before its first picture
@@ -180,8 +179,8 @@ def _by_pooling(parts: Parts, problem: Problem) -> Scores:
         if calibrate is not None:
             if problem.reference is None:
                 raise BadInput(
-                    f"{recipe.name} needs a reference set, real pictures known not to be used: give --reference "
-                    "FOLDER to an audit, or test/reference in an edition"
+                    f"{recipe.name} needs a reference set, real pictures known not to be used: "
+                    "give --reference FOLDER to an audit, or test/reference in an edition"
                 )
             beside = parts.features(problem.reference, "generated")
             other, _ = walk(parts.loop, similarity, pool, queries, beside)
