@@ -48,6 +48,7 @@ class Settings:
     store: Store | None = None
     progress: Progress = silent
     shelf: Shelf = field(default_factory=Shelf)
+    batch_bytes: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +139,7 @@ def _extract(
     if not preparations and [step.name for step in recipe.chain("features")] == ["pixels.grey"]:
         return images.pixels
     functions = [(step, steps.resolve(step)) for step in preparations]
-    size = max(1, BATCH_BYTES // (8 * int(np.prod(images.pixels.shape[1:]))))
+    size = max(1, (settings.batch_bytes or BATCH_BYTES) // (8 * int(np.prod(images.pixels.shape[1:]))))
     batches = []
     for start in range(0, len(images), size):
         rows = range(start, min(start + size, len(images)))
@@ -146,20 +147,20 @@ def _extract(
         stack = images.pixels[start : start + size]
         if functions:
             stack = np.stack(
-                [_prepare(functions, stack[row - start], images.ids[row], settings.seed) for row in rows]
+                [_prepare(functions, stack[row - start], images.digests[row], settings.seed) for row in rows]
             )
         found = [extract(stack) for extract in extractors]
         batches.append(found[0] if len(found) == 1 else np.hstack([_flat(part) for part in found]))
     return np.concatenate(batches)
 
 
-def _prepare(functions: list[tuple[Step, Callable[..., Any]]], image: Array, name: str, seed: int) -> Array:
-    """Apply the preparations to one picture; noise is drawn from the seed and the picture's own name."""
+def _prepare(functions: list[tuple[Step, Callable[..., Any]]], image: Array, digest: str, seed: int) -> Array:
+    """Apply the preparations to one picture; noise is drawn from the seed and the picture's own pixels."""
     picture = np.asarray(image, np.float32)
     for step, function in functions:
         drawn = {}
         if "seed" in steps.find("prepare", step.name).handed:
-            drawn["seed"] = int(digest_of(seed, name, step.digest)[:12], 16)
+            drawn["seed"] = int(digest_of(seed, digest, step.digest)[:12], 16)
         picture = function(picture, **step.parameters, **drawn)
     return picture
 

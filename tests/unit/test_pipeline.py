@@ -104,12 +104,17 @@ def test_noise_belongs_to_the_picture_and_the_seed() -> None:
     np.testing.assert_array_equal(alone, both[[4, 2]])
 
 
-def test_equal_pictures_get_noise_of_their_own() -> None:
-    noisy = replace(made(), steps=(Step("prepare", "gaussian_noise"), *made().steps))
-    twins = problems.image_set("twins", problems.fields(1, 8).repeat(3, axis=0))
-    alike = replace(PROBLEM, queries=twins, development=None)
-    assert len(set(column(made(), alike).tolist())) == 1
-    assert len(set(column(noisy, alike).tolist())) == 3
+def test_noise_hangs_on_the_pixels_and_not_on_the_name_or_the_place() -> None:
+    noisy = replace(made(), steps=(Step("prepare", "gaussian_noise", on="queries"), *made().steps))
+    stack = problems.fields(3, 8)
+    alike = replace(PROBLEM, queries=problems.image_set("twins", stack[[0, 1, 0, 2]]), development=None)
+    renamed = replace(PROBLEM, queries=problems.image_set("others", stack[[2, 0]]), development=None)
+    found = column(noisy, alike).tolist()
+    assert found[0] == found[2]
+    assert len(set(found)) == 3
+    assert column(noisy, renamed).tolist() == [found[3], found[0]]
+    flat = replace(PROBLEM, queries=problems.image_set("flat", stack * 0 + 90), development=None)
+    assert len({*column(noisy, flat).tolist()}) == 1
 
 
 def test_a_rule_fitted_on_development_uses_its_answers() -> None:

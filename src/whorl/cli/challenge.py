@@ -245,24 +245,3 @@ def _tell(board: Board, page: Path) -> None:
     for name, reason in board.invalid[:5]:
         say(plain(f"not valid: {name}: {reason}"))
     report_files((), (), page)
-
-
-@app.command
-def integrity(
-    table: Annotated[Path, Parameter(help="CSV of printed figures, one row a run and model.")],
-    *,
-    json: Annotated[bool, flag("Print the result as JSON and nothing else.")] = False,
-) -> None:
-    """Check the figures of a published table against one another and against chance.
-
-    Example: whorl challenge integrity leaderboard.csv
-    """
-    from whorl.challenge.integrity import check_table, content, lines
-    from whorl.display import plain, print_json, say
-
-    found = check_table(table)
-    if json:
-        print_json(content(found))
-        return
-    for line in lines(found):
-        say(plain(line))
