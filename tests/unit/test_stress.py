@@ -90,7 +90,7 @@ def test_a_sound_recipe_passes_also_with_noise(name):
 
 
 def test_the_published_ranking_is_caught_and_owes_its_accuracy_to_the_stacking(tmp_path):
-    """Queries that resemble the generated ones more are ranked by their places: stacked, the places are classes."""
+    """Places of the more similar queries are averaged: stacked by class, the places tell the class."""
     rng = np.random.default_rng(3)
     used = rng.random(120) < 0.5
     near = rng.normal(size=(120, 32, 32)) + 0.12 * used[:, None, None]
