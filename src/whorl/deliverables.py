@@ -43,7 +43,7 @@ class AuditReport:
 
     def save(self, folder: str | Path, *, with_images: bool = False) -> Path:
         """Write audit.json, scores.csv and report.html; pictures enter the report only when asked for."""
-        out = _folder(folder)
+        out = _folder(folder, "audit.json", "scores.csv", "report.html")
         exports.write_csv(out / "scores.csv", *_score_rows(self.record))
         exports.write_json(out / "audit.json", self.to_dict())
         write_text(
@@ -84,7 +84,7 @@ class AttributionReport:
 
     def save(self, folder: str | Path) -> Path:
         """Write attribution.json, labels.csv and report.html."""
-        out = _folder(folder)
+        out = _folder(folder, "attribution.json", "labels.csv", "report.html")
         exports.write_csv(out / "labels.csv", ["file", "label", "confidence"], self._rows())
         exports.write_json(out / "attribution.json", self.to_dict())
         shown = {row for cluster in self.record.clusters for row in cluster.examples}
@@ -121,7 +121,7 @@ class RunReport:
 
     def save(self, folder: str | Path) -> Path:
         """Write result.json and verdicts.csv."""
-        out = _folder(folder)
+        out = _folder(folder, "result.json", "verdicts.csv")
         exports.write_csv(out / "verdicts.csv", ["file", "score", "label"], self._rows())
         exports.write_json(out / "result.json", self.to_dict())
         return out / "result.json"
@@ -134,10 +134,10 @@ class RunReport:
         ]
 
 
-def _folder(folder: str | Path) -> Path:
-    """The folder for the results, without what a killed run left half-written in it."""
+def _folder(folder: str | Path, *names: str) -> Path:
+    """The folder for the results, without what a killed run left half-written of these files."""
     out = Path(folder)
-    sweep(out)
+    sweep(out, names)
     return out
 
 

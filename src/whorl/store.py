@@ -8,13 +8,14 @@ do not match its line, or whose line names another piece, is discarded and made 
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import io
 import os
 import secrets
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,10 +121,14 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
-def sweep(folder: Path) -> int:
-    """Remove what killed runs left half-written below a folder; return how many files that were."""
+def sweep(folder: Path, names: Sequence[str] = ()) -> int:
+    """Remove what killed runs left half-written; return how many files that were.
+
+    Below a store everything half-written is ours; in a folder of results only the forms of the `names` are.
+    """
     count = 0
-    for orphan in folder.rglob(f".*{PARTIAL}"):
+    ours = [path for name in names for path in folder.glob(f".{glob.escape(name)}.*{PARTIAL}")]
+    for orphan in ours if names else folder.rglob(f".*{PARTIAL}"):
         with contextlib.suppress(FileNotFoundError):  # another run finished it meanwhile
             if _alive(orphan.name) and time.time() - orphan.stat().st_mtime < STALE_SECONDS:
                 continue

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 from scipy.stats import rankdata
 
 from contracts import problems
+from contracts.foreign import installed
 from whorl import compare, pipeline, recipes, steps
 from whorl.pipeline import Settings, Shelf
 from whorl.records import Array, BadInput, Problem, Recipe, Scores, Step
@@ -231,21 +230,8 @@ def projected(images, width: int = 8, seed: int = 0):
 @pytest.fixture
 def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Install a package that joins through the entry point, for the length of a test."""
-    (tmp_path / "colleague" / "features").mkdir(parents=True)
-    (tmp_path / "colleague" / "__init__.py").touch()
-    (tmp_path / "colleague" / "features" / "__init__.py").touch()
-    (tmp_path / "colleague" / "features" / "own.py").write_text(FOREIGN)
-    info = tmp_path / "colleague-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: colleague\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[whorl.steps]\nlab = colleague\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    importlib.invalidate_caches()
-    steps.describe_all.cache_clear()
-    yield
-    steps.describe_all.cache_clear()
-    for name in [name for name in sys.modules if name.partition(".")[0] == "colleague"]:
-        del sys.modules[name]
+    with installed(tmp_path, monkeypatch, "colleague", "lab", {"features": FOREIGN}):
+        yield
 
 
 def test_a_step_of_another_package_is_fitted_and_run(foreign: None) -> None:

@@ -186,6 +186,16 @@ def test_only_what_nobody_writes_is_swept(tmp_path: Path) -> None:
     assert sweep(tmp_path / "no such folder") == 0
 
 
+def test_beside_results_only_their_own_half_written_forms_are_swept(tmp_path: Path) -> None:
+    """A folder of results may hold hidden files of other programs, also in folders below."""
+    (tmp_path / "below").mkdir()
+    foreign = [tmp_path / ".download.x.partial", tmp_path / "below" / f".scores.csv.a.999999999{PARTIAL}"]
+    for file in [*foreign, tmp_path / f".scores.csv.a.999999999{PARTIAL}"]:
+        file.write_bytes(b"half")
+    assert sweep(tmp_path, ["scores.csv", "audit.json"]) == 1
+    assert all(file.exists() for file in foreign)
+
+
 def test_a_partial_file_that_vanishes_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another run finished its piece while this one was looking."""
     partial = tmp_path / f".piece.npz.{os.getppid()}{PARTIAL}"

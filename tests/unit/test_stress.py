@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
 
 import numpy as np
 import pytest
 
 from contracts import problems
-from whorl import recipes, steps
+from contracts.foreign import installed
+from whorl import recipes
 from whorl.challenge.editions import Edition
 from whorl.challenge.stress import content, stress
 from whorl.cli import main
@@ -61,22 +60,8 @@ def edition(each: int = 12) -> Edition:
 
 @pytest.fixture
 def faulty(tmp_path, monkeypatch):
-    for stage, source in (("features", FAULTY), ("scorers", SCORERS)):
-        (tmp_path / "faulty" / stage).mkdir(parents=True)
-        (tmp_path / "faulty" / stage / "__init__.py").touch()
-        (tmp_path / "faulty" / stage / "own.py").write_text(source)
-    (tmp_path / "faulty" / "__init__.py").touch()
-    info = tmp_path / "faulty-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[whorl.steps]\nbad = faulty\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    importlib.invalidate_caches()
-    steps.describe_all.cache_clear()
-    yield
-    steps.describe_all.cache_clear()
-    for name in [name for name in sys.modules if name.partition(".")[0] == "faulty"]:
-        del sys.modules[name]
+    with installed(tmp_path, monkeypatch, "faulty", "bad", {"features": FAULTY, "scorers": SCORERS}):
+        yield
 
 
 def broken(recipe: Recipe) -> set[str]:
