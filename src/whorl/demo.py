@@ -113,6 +113,7 @@ def _attribution_row(report: AttributionReport) -> dict[str, Any]:
     return {
         "pictures": len(report.record.ids),
         "count": report.record.count,
+        "count_given": report.record.count_given,
         "truth": len(GENERATORS),
         "ari": ari.interval,
         "href": "attribution/report.html",

@@ -119,6 +119,7 @@ def _attribution_row(row: Mapping[str, object]) -> dict[str, Any]:
         "href": local_link(row["href"]),
         "sentence": str(row.get("sentence", "")),
         "count": str(row.get("count", wording.MISSING)),
+        "count_given": bool(row.get("count_given", False)),
         "truth": str(row.get("truth", wording.MISSING)),
         "ari": _measured(row.get("ari")),
     }
