@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from whorl import attribution as attributing
-from whorl import auditing, images, pipeline, recipes
+from whorl import auditing, images, protocols, recipes, trials
 from whorl.challenge import editions
 from whorl.compare import DEFAULT_BLOCK_BYTES, Progress, silent
 from whorl.conclusions import Rules
 from whorl.deliverables import AttributionReport, AuditReport, RunReport
-from whorl.evaluate import evaluate
 from whorl.executors import executor as executor_named
 from whorl.pipeline import Settings
 from whorl.records import BadInput, ImageSet, Recipe
@@ -122,31 +121,31 @@ def run(
     edition: str | Path,
     *,
     features: str | None = None,
+    answers: str | Path | None = None,
+    folds: int = 0,
     size: int | None = None,
     running: Running | None = None,
 ) -> RunReport:
     """Run one recipe on one edition: fitted on its development part, scored on its test part.
 
-    `features` names a step to take in place of the recipe's own, such as `texture.lbp`.
+    `features` names a step to take in place of the recipe's own, such as `texture.lbp`; `answers` a table
+    kept apart from the edition; `folds` also cross-validates the development part by patient.
     """
     running = running or Running()
     chosen = recipes.load(recipe)
+    ways = protocols.protocols(folds, chosen.task)
     if features is not None:
         chosen = recipes.with_features(chosen, features)
-    read = editions.read(Path(edition), size=size, progress=running.progress)
+    sealed = Path(answers) if answers is not None else None
+    read = editions.read(Path(edition), size=size, progress=running.progress, answers=sealed)
     _stop(running, len(read.quarantined), [f"{entry.file} ({entry.reason})" for entry in read.quarantined])
-    settings = running.settings()
-    scores = pipeline.score(chosen, read.problem, settings)
-    verdicts = pipeline.judge(chosen, scores, read.problem, settings)
     facts = {
         **_provenance(running),
         "seed": running.seed,
         "recipe_digest": chosen.digest,
         "problem_digest": read.problem.digest,
     }
-    result = None
-    if read.answers is not None:
-        result = evaluate(chosen, scores, verdicts, read.answers, seed=running.seed, provenance=facts)
+    found = trials.trial(chosen, read, running.settings(), ways=ways, provenance=facts)
     about = {
         "recipe": chosen.name,
         "edition": read.name,
@@ -154,13 +153,14 @@ def run(
         "fidelity": chosen.about["fidelity"],
         "run": chosen.run,
         "reported": dict(chosen.reported),
-        "rule": verdicts.rule,
-        "threshold": verdicts.threshold,
+        "rule": found.verdicts.rule,
+        "threshold": found.verdicts.threshold,
+        "development": found.development,
         "quarantined": read.quarantined,
-        "notes": [*read.notes, *([] if result else ["no answers in the edition: not evaluated"])],
+        "notes": [*read.notes, *([] if found.result else ["no answers in the edition: not evaluated"])],
         "provenance": facts,
     }
-    return RunReport(scores, verdicts, result, about)
+    return RunReport(found.scores, found.verdicts, found.result, about)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from whorl.evidence.intervals import (
     metric_interval,
     tpr_interval,
 )
+from whorl.evidence.orders import order_notes
 from whorl.evidence.permutation import PanelTest, permutation_test
 from whorl.metrics import LABEL_METRICS, VERDICT_METRICS, chance_levels, label_chance_levels
 from whorl.records import Answers, Array, BadInput, Interval, Measure, Recipe, Result, Scores, Verdicts
@@ -121,6 +122,7 @@ def _attribution(
         share_used=None,
         seed=seed,
         provenance=provenance,
+        notes=tuple(order_notes(scores.ids, truth, verdicts.labels)),
     )
 
 

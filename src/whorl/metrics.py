@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from whorl.evidence.bounds import lowest_rand_index
 from whorl.records import Array, BadInput
 
 Counted = Callable[[Any, Any, Any, Any], Array]
@@ -215,10 +216,13 @@ def chance_levels(
 def label_chance_levels(
     truth: Labels, labels: Labels, shuffles: int = 200, seed: int = 0
 ) -> dict[str, dict[str, float]]:
-    """Return what the same group sizes in random order give for each clustering metric."""
+    """Return what the same group sizes give for each clustering metric: in random order, and at worst."""
     generator = np.random.default_rng(seed)
     shuffled = [generator.permutation(np.asarray(labels)) for _ in range(shuffles)]
-    levels = {"adjusted_rand_index": {"shuffled labels": 0.0}}  # in expectation, by construction
+    table = _contingency(truth, labels)
+    least = lowest_rand_index(table.sum(axis=1), table.sum(axis=0))
+    # 0 in expectation, by construction
+    levels = {"adjusted_rand_index": {"shuffled labels": 0.0, "lowest possible": least}}
     for name in ("normalised_mutual_information", "hungarian_accuracy"):
         found = [LABEL_METRICS[name](truth, each) for each in shuffled]
         levels[name] = {"shuffled labels": float(np.mean(found))}

@@ -46,6 +46,20 @@ class Exposed:
     rarity: float
 
 
+@dataclass(frozen=True)
+class Gap:
+    """One figure of the development part beside that of the test part, and what was lost between them.
+
+    `protocol` says how the development part was scored; positive gaps mean that it promised too much.
+    """
+
+    protocol: str
+    metric: str
+    development: Interval
+    test: Interval | None
+    gap: Interval | None
+
+
 @dataclass(frozen=True, eq=False)
 class Audit:
     """Question 1 answered: is there evidence that the generator remembers its members?

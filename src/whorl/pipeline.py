@@ -12,10 +12,22 @@ import numpy as np
 
 from whorl import compare, steps
 from whorl.compare import DEFAULT_BLOCK_BYTES, Loop, Progress, silent
-from whorl.records import Array, BadInput, ImageSet, Problem, Recipe, Scores, Step, Verdicts, digest_of
+from whorl.records import (
+    Answers,
+    Array,
+    BadInput,
+    ImageSet,
+    Problem,
+    Recipe,
+    Scores,
+    Step,
+    Verdicts,
+    digest_of,
+)
 from whorl.store import Store
 
 Side = Literal["queries", "generated"]
+Known = tuple[Scores, Answers]
 BATCH_BYTES = 16 * 2**20
 SHELF_BYTES = 512 * 2**20
 
@@ -61,8 +73,11 @@ class Parts:
     loop: Loop
 
 
-def score(recipe: Recipe, problem: Problem, settings: Settings) -> Scores:
-    """Score every query: one column per generator or cluster, higher = more likely."""
+def score(recipe: Recipe, problem: Problem, settings: Settings, fitted_on: Problem | None = None) -> Scores:
+    """Score every query: one column per generator or cluster, higher = more likely.
+
+    What is fitted before the scores sees `fitted_on`, the problem itself unless told otherwise.
+    """
     if recipe.task != problem.task:
         asked = f"{recipe.name} answers the {recipe.task} question, this is one of {problem.task}"
         raise BadInput(f"{asked}: `whorl recipes` tells which answers which")
@@ -71,14 +86,19 @@ def score(recipe: Recipe, problem: Problem, settings: Settings) -> Scores:
             steps.resolve(step)  # a wrong parameter shall stop a run before its first picture
     except BadInput as error:
         raise BadInput(f"{recipe.name}: {error}") from None
-    return _score(recipe, problem, problem, settings)
+    return _score(recipe, problem, fitted_on or problem, settings)
 
 
-def judge(recipe: Recipe, scores: Scores, problem: Problem, settings: Settings) -> Verdicts:
-    """Turn scores into labels by the recipe's rule, with the development part and real-real similarities."""
+def judge(
+    recipe: Recipe, scores: Scores, problem: Problem, settings: Settings, known: Known | None = None
+) -> Verdicts:
+    """Turn scores into labels by the recipe's rule, with the development part and real-real similarities.
+
+    `known`, scores with their answers, takes the place of the development part.
+    """
     step = _needed(recipe, "decide")
     offered: dict[str, Callable[[], object]] = {
-        "development": lambda: _development(recipe, problem, settings),
+        "development": lambda: known or _development(recipe, problem, settings),
         "reference": lambda: _among_queries(recipe, problem, settings),
     }
     verdicts: Verdicts = _bind(step, offered)(scores)
@@ -167,6 +187,10 @@ def _prepare(functions: list[tuple[Step, Callable[..., Any]]], image: Array, dig
 
 def _by_pooling(parts: Parts, problem: Problem) -> Scores:
     recipe = parts.recipe
+    if not problem.generated:
+        raise BadInput(
+            f"{recipe.name} compares with real subsets, which this edition has not: it needs dev/real/<class>"
+        )
     step = _needed(recipe, "pool")
     pool = functools.partial(steps.resolve(step), **step.parameters)
     walk = compare.pool_columns if steps.find("pool", step.name).transductive else compare.pool_rows

@@ -87,7 +87,8 @@ class Problem:
     """A question without its answer.
 
     Membership: `queries` are real pictures, `generated` holds one set per generator.
-    Attribution: `queries` are generated pictures, `count` the number of generators if told.
+    Attribution: `queries` are generated pictures, `count` the number of generators if told; for the subset
+    question `generated` holds the real subsets that they are compared with.
     """
 
     task: Task

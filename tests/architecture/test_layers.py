@@ -21,12 +21,26 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
     ("pages", frozenset({"whorl.report"})),
     (
         "the two questions",
-        frozenset({"whorl.auditing", "whorl.attribution", "whorl.conclusions", "whorl.challenge"}),
+        frozenset(
+            {"whorl.auditing", "whorl.attribution", "whorl.conclusions", "whorl.challenge", "whorl.trials"}
+        ),
     ),
-    ("parts of the questions", frozenset({"whorl.fingerprints", "whorl.forge", "whorl.executors"})),
+    (
+        "parts of the questions",
+        frozenset(
+            {
+                "whorl.fingerprints",
+                "whorl.forge",
+                "whorl.executors",
+                "whorl.confounders",
+                "whorl.traces",
+                "whorl.clusters",
+            }
+        ),
+    ),
     (
         "what numbers are worth",
-        frozenset({"whorl.evaluate", "whorl.metrics", "whorl.evidence", "whorl.outcomes"}),
+        frozenset({"whorl.evaluate", "whorl.protocols", "whorl.metrics", "whorl.evidence", "whorl.outcomes"}),
     ),
     ("from problem to scores", frozenset({"whorl.pipeline", "whorl.compare"})),
     (

@@ -14,7 +14,17 @@ from hospitals import QUICK, Page, fine, hospital, refused, spawn, start, table
 from whorl import __version__, recipes, steps
 from whorl.cli import app
 
-QUESTIONS = {"demo", "audit", "attribute", "run", "recipes", "steps", "doctor", "forge phantom"}
+QUESTIONS = {
+    "demo",
+    "audit",
+    "attribute",
+    "run",
+    "recipes",
+    "steps",
+    "doctor",
+    "forge phantom",
+    "forge edition",
+}
 FEW = ("--permutations", "999", "--panel", "default")
 
 

@@ -42,7 +42,7 @@ PARAMETERS: dict[tuple[str, str], dict[str, Any]] = {
     ("prepare", "crop"): {"size": 40},
     ("prepare", "resize"): {"size": 48},
 }
-ATTRIBUTION_FAMILIES = frozenset({"clustering"})
+ATTRIBUTION_FAMILIES = frozenset({"clustering", "grouping"})
 JOINED = ("one", "other")
 
 
@@ -54,8 +54,9 @@ def leaky() -> Toy:
 
 @cache
 def bag() -> tuple[Problem, list[str]]:
-    """An attribution problem of three generators, and which made which picture."""
-    return problems.attribution(each=16)
+    """An attribution problem of three generators, two of them known, and which made which picture."""
+    problem, made = problems.attribution(each=16)
+    return replace(problem, development=problems.known_generators()), made
 
 
 def toy(recipe: Recipe) -> Problem:
@@ -75,14 +76,26 @@ def around(step: Description) -> Recipe:
     if "outcomes" in step.handed:
         named = [name for name, default in step.parameters.items() if default == "()"]
         parameters |= {name: list(JOINED) for name in named}
-        for name, similarity in zip(JOINED, ("vectors.correlation", "vectors.cosine"), strict=True):
-            inner = {**PLAIN, "similarity": Step("similarity", similarity)}
+        for name, inner in zip(JOINED, _inner(task), strict=True):
             members[name] = Recipe(f"toy.{name}", task, tuple(inner.values()), {})
     if step.stage == "scorer":
         chosen.pop("pool")
     chosen[step.stage] = Step(step.stage, step.name, parameters, version=step.version)
     name = f"{step.stage}.{step.name}"
     return Recipe(name, task, tuple(chosen.values()), {"fidelity": "our own"}, members=members)
+
+
+def _inner(task: str) -> list[dict[str, Step]]:
+    """Two plain chains of a question, for a step that joins recipes."""
+    if task == "membership":
+        named = ("vectors.correlation", "vectors.cosine")
+        return [{**PLAIN, "similarity": Step("similarity", name)} for name in named]
+    scorers = [steps.find("scorer", name) for name in ("clustering.ward", "clustering.kmeans")]
+    described, rule = Step("features", "texture.lbp"), Step("decide", "assign")
+    return [
+        {"features": described, "scorer": Step("scorer", one.name, version=one.version), "decide": rule}
+        for one in scorers
+    ]
 
 
 def scoring(recipe: Recipe) -> str:

@@ -68,16 +68,34 @@ def membership(
 
 
 def attribution(each: int = 12, seed: int = 0) -> tuple[Problem, list[str]]:
-    """Mix what three generators made whose grain differs: white, blocky and in lines."""
+    """Mix what three generators made whose grain differs: white, blocky and in lines.
+
+    Each copied real pictures of its own, which are there as the subset it was trained on.
+    """
     rng = np.random.default_rng(seed)
-    pixels = fields(3 * each, seed).astype(np.float64)
+    real = fields(3 * each, seed)
+    pixels = real.astype(np.float64)
     white, blocky, lines = (pixels[place * each : (place + 1) * each] for place in range(3))
     white += 8.0 * rng.standard_normal(white.shape)
     blocky[:] = blocky[:, ::2, ::2].repeat(2, axis=1).repeat(2, axis=2)
     lines += gaussian_filter(30.0 * rng.standard_normal(lines.shape), (0.0, 0.0, 3.0))
     order = rng.permutation(3 * each)
-    names = [("white", "blocky", "lines")[place // each] for place in order]
-    return Problem("attribution", image_set("bag", _grey(pixels[order])), count=3), names
+    kinds = ("white", "blocky", "lines")
+    names = [kinds[place // each] for place in order]
+    subsets = {
+        kind: image_set(f"real {kind}", real[place * each : (place + 1) * each])
+        for place, kind in enumerate(kinds)
+    }
+    return Problem("attribution", image_set("bag", _grey(pixels[order])), subsets, count=3), names
+
+
+def known_generators() -> Development:
+    """Show pictures of two of the three generators of an attribution problem, and which made which."""
+    shown, made = attribution(each=6, seed=1000)
+    rows = [row for row, maker in enumerate(made) if maker != "lines"]
+    part = replace(subset(shown, rows), count=2)
+    answers = {name: made[row] for name, row in zip(part.queries.ids, rows, strict=True)}
+    return Development(part, Answers(answers))
 
 
 def subset(problem: Problem, rows: Sequence[int]) -> Problem:

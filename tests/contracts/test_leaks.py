@@ -57,6 +57,12 @@ BLIND = {
 JOINED = {"combine.vote", "combine.agreement", "combine.gate", "combine.mean_rank", "combine.regroup"}
 ONE_COLUMN = {*BLIND, *JOINED, "patches.replacing"}
 ACCEPTS_ALL = {"m23-dmk.phash-pairs-64": TAKES_ALL}
+NO_LUNGS = "the toy pictures have no lungs: the mask cuts anywhere and scales what it leaves"
+NOT_TOLD_APART = {
+    "a24-kdemed.lung-densenet": NO_LUNGS,
+    "a24-kdemed.lung-lbp": NO_LUNGS,
+    "a24-kdemed.lung-spectrum": NO_LUNGS,
+}
 
 
 def _blind(recipe: Recipe) -> bool:
@@ -84,6 +90,7 @@ def test_the_exemptions_are_counted() -> None:
     exempt = (NOT_RAISED_BY_ITS_COPY, NOT_RAISED_BY_ALL_COPIES, LEAK_NOT_FOUND, LOWERED_BY_OTHER_COPIES)
     assert [len(table) for table in (*exempt, COPIED_NOT_FIRST, ACCEPTS_ALL)] == [1, 2, 5, 3, 3, 1]
     assert all(set(table) <= set(MEMBERSHIP) for table in (*exempt, COPIED_NOT_FIRST, ACCEPTS_ALL))
+    assert len(NOT_TOLD_APART) == 3 and set(NOT_TOLD_APART) <= set(ATTRIBUTION)
     assert (len(BLIND), len(JOINED), len(ONE_COLUMN)) == (8, 5, 14)
     assert {step.name for step in steps.describe_all() if step.stage == "scorer"} >= ONE_COLUMN
 
@@ -163,7 +170,8 @@ def test_every_generator_has_its_column(name: str) -> None:
 @pytest.mark.parametrize("name", ATTRIBUTION)
 def test_generators_are_told_apart(name: str) -> None:
     _, truth = checks.bag()
-    assert adjusted_rand_index(truth, checks.verdicts(name).labels) > 0.4
+    found = adjusted_rand_index(truth, checks.verdicts(name).labels)
+    checks.expect(found > 0.4, name, NOT_TOLD_APART, f"adjusted Rand index {found:.2f}")
 
 
 @pytest.mark.parametrize("name", ATTRIBUTION)

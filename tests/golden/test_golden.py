@@ -37,10 +37,19 @@ def part(seed):
     return real, images.load(made, name="generated")
 
 
+def known_generators():
+    kinds = [pictures(41, 6), 255 - pictures(42, 6) // 2]
+    shown = images.load(np.concatenate(kinds), name="known")
+    labels = {name: f"model {place // 6}" for place, name in enumerate(shown.ids)}
+    return Development(Problem("attribution", shown, count=2), Answers(labels))
+
+
 def problem(task):
     if task == "attribution":
         kinds = [pictures(31, 10), 255 - pictures(32, 10) // 2, np.roll(pictures(33, 10), 1, 1) // 3 + 90]
-        return Problem("attribution", images.load(np.concatenate(kinds), name="bag"), count=3)
+        real = {f"t{place}": images.load(kind[::2], name=f"t{place}") for place, kind in enumerate(kinds)}
+        bag = images.load(np.concatenate(kinds), name="bag")
+        return Problem("attribution", bag, real, development=known_generators(), count=3)
     real, made = part(11)
     dev_real, dev_made = part(21)
     labels = {name: "used" if place < 8 else "not_used" for place, name in enumerate(dev_real.ids)}

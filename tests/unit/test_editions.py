@@ -200,3 +200,65 @@ def test_bad_files_are_named_with_their_part(written):
 def test_plans_that_cannot_be_are_refused(wrong, word):
     with pytest.raises(BadInput, match=word):
         forge.Plan(**wrong)
+
+
+def test_answers_given_apart_go_before_those_of_the_folder(written, tmp_path):
+    edition = written / "membership-clean"
+    own = challenge.read(edition)
+    apart = tmp_path / "apart.csv"
+    apart.write_text("file,label,patient\nreal_unknown_000001.png,1,P7\n")
+    found = challenge.read(edition, answers=apart)
+    assert dict(found.answers.labels) == {"real_unknown_000001.png": "used"}
+    assert found.answers.patients == {"real_unknown_000001.png": "P7"}
+    assert found.problem.digest == own.problem.digest
+    (edition / "answers.csv").unlink()
+    assert challenge.read(edition, answers=apart).answers == found.answers
+    assert [one.answers for one in challenge.read_all(edition, answers=apart)] == [found.answers]
+    for wrong, words in ((tmp_path / "gone.csv", "no such file"), (tmp_path, "a folder, not a file")):
+        with pytest.raises(BadInput, match=words):
+            challenge.read(edition, answers=wrong)
+
+
+def test_a_table_names_the_patients_of_the_development_part(written):
+    edition = written / "membership-clean"
+    assert challenge.read(edition).problem.development.problem.queries.patients is None
+    sides = ("real_used", "real_not_used")
+    files = [f"{side}/{file.name}" for side in sides for file in sorted((edition / "dev" / side).iterdir())]
+    lines = [f"{file},{file.rpartition('/')[2][:5]}" for file in files]
+    table = edition / "dev" / "patients.csv"
+    table.write_text("\n".join(["file,patient", *lines[::-1]]) + "\n")
+    found = challenge.read(edition).problem.development.problem.queries
+    assert len(set(found.patients)) == PLAN.patients
+    assert [name.rpartition("/")[2][:5] for name in found.ids] == list(found.patients)
+    for text, words in (
+        (["file,patient", *lines[1:]], f"patients.csv: no patient for {files[0]}"),
+        (["file,patient", *lines, f"{files[0]},other"], "listed for two patients"),
+        (["file,patient", f"{files[0]},"], "no patient for"),
+        (["file", *files], "the columns are file,patient"),
+    ):
+        table.write_text("\n".join(text) + "\n")
+        with pytest.raises(BadInput, match=words):
+            challenge.read(edition)
+
+
+def test_a_patient_is_not_guessed_from_the_name_of_another_picture(written):
+    dev = written / "membership-clean" / "dev"
+    for side in ("real_used", "real_not_used"):
+        for place, file in enumerate(sorted((dev / side).iterdir())):
+            file.rename(dev / side / f"{place}.png")
+    rows = [f"real_used/{place}.png,P{place}" for place in range(8)]
+    (dev / "patients.csv").write_text("\n".join(["file,patient", *rows]) + "\n")
+    with pytest.raises(BadInput, match=r"no patient for real_not_used/0\.png"):
+        challenge.read(written / "membership-clean")
+
+
+def test_every_real_subset_has_its_patients(tmp_path):
+    for name, part in (("a", "dev/real/one"), ("b", "dev/real/two"), ("c", "test/generated_unknown")):
+        forge.write_pictures(tmp_path / part, [f"{name}.png"], np.full((1, 8, 8), ord(name), np.uint8))
+    (tmp_path / "dev" / "patients.csv").write_text("file,patient\nreal/one/a.png,A\n./real/two/b.png,B\n")
+    problem = challenge.read(tmp_path).problem
+    assert {name: found.patients for name, found in problem.generated.items()} == {
+        "one": ("A",),
+        "two": ("B",),
+    }
+    assert problem.development is None and problem.queries.patients is None

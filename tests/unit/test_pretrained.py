@@ -7,7 +7,7 @@ import csv
 import numpy as np
 import pytest
 
-from contracts import problems
+from contracts import checks, problems
 from whorl import pipeline, recipes
 from whorl.challenge.figures import published
 from whorl.features.pretrained import backbone
@@ -27,11 +27,11 @@ TEAMS |= {
 @pytest.mark.parametrize("name", NAMED)
 def test_without_weights_it_stops_in_one_line_that_says_what_to_do(name, monkeypatch):
     monkeypatch.delenv("WHORL_WEIGHTS", raising=False)
-    problem = problems.membership().problem
+    recipe = recipes.load(name)
     with pytest.raises(
         BadInput, match=r"needs the weights of .* WHORL_WEIGHTS is not set.*--features"
     ) as caught:
-        pipeline.score(recipes.load(name), problem, Settings())
+        pipeline.score(recipe, checks.toy(recipe), Settings())
     assert "\n" not in str(caught.value)
 
 

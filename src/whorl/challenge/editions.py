@@ -1,23 +1,30 @@
 """Read an edition: a folder with generated and real pictures, a development part and perhaps answers.
 
 Membership: `test/generated`, `test/real_unknown`, `dev/generated|real_used|real_not_used`, and, for recipes
-that calibrate, `test/reference` (real pictures known not to be used).
-Attribution: `test/images`, `dev/<model>/`. Both: `edition.toml`, `answers.csv` (file, label, patient).
+that calibrate, `test/reference` (real pictures known not to be used). Several models: `model_1/…` and so on,
+each a whole edition, or `test/model_1/…` and `dev/model_1/…`.
+Attribution: `test/images`, `dev/<model>/`. Subsets of training data: `test/generated_unknown`,
+`dev/real/<class>/`, `dev/generated/<class>/`. All: `edition.toml`, `answers.csv` (file, label, patient),
+`dev/patients.csv` (file below dev/, patient). The published names of the two halves are known as well.
 """
 
 from __future__ import annotations
 
+import os
 import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from whorl import images, tables
+from whorl.challenge.parts import Part, Place, find, number
+from whorl.folders import label, shown, some
 from whorl.records import Answers, BadInput, Development, ImageSet, Problem, Quarantined, Task
 
 FORMAT = "whorl.edition/1"
 Reading = Callable[[str, int, int], None]
+Load = Callable[[Part], ImageSet]
 USED = {"1": "used", "0": "not_used", "used": "used", "not_used": "not_used"}
 
 
@@ -33,30 +40,46 @@ class Edition:
     notes: tuple[str, ...]
 
 
-def read(folder: Path, *, size: int | None = None, progress: Reading | None = None) -> Edition:
-    """Read an edition folder of either question."""
-    if not folder.is_dir():
-        raise BadInput(f"{folder}: no such folder")
-    about = _about(folder)
-    task = _task(folder)
-    loaded: list[ImageSet] = []
-
-    def load(part: str) -> ImageSet:
-        found = images.load(
-            folder / part, name=part, size=size, progress=progress and _labelled(progress, f"reading {part}")
+def read(
+    folder: Path, *, size: int | None = None, progress: Reading | None = None, answers: Path | None = None
+) -> Edition:
+    """Read the edition of one model; a file of answers goes before the folder's own."""
+    places = find(folder)
+    if len(places) > 1:
+        first, others = places[0].model, some([place.model for place in places[1:]])
+        raise BadInput(
+            f"{shown(folder)}: an edition of {len(places)} models: name one, {shown(folder / first)} "
+            f"(or {others}); `read_all` reads all"
         )
-        loaded.append(found)
-        return found
+    return _read(places[0], size, progress, answers or answers_of(places[0]))
 
-    problem = _membership(folder, load) if task == "membership" else _attribution(folder, load, about)
-    return Edition(
-        name=str(about.get("name", folder.resolve().name)),
-        problem=problem,
-        answers=_answers(folder / "answers.csv", task),
-        about=about,
-        quarantined=tuple(entry for found in loaded for entry in found.quarantined),
-        notes=tuple(f"{found.name}: {note}" for found in loaded for note in found.notes),
-    )
+
+def read_all(
+    folder: Path, *, size: int | None = None, progress: Reading | None = None, answers: Path | None = None
+) -> tuple[Edition, ...]:
+    """Read the edition of every model.
+
+    `answers` is a folder with answers_1.csv, or model_1/answers.csv, and so on, or a file for one model.
+    """
+    places = find(folder)
+    if answers is not None and len(places) > 1 and not answers.is_dir():
+        what = "one file" if answers.exists() else "no such folder"
+        wanted = "give a folder with answers_1.csv and so on"
+        raise BadInput(f"{shown(answers)}: {what}, for {len(places)} models; {wanted}")
+    files = [_given(place, answers) if answers is not None else answers_of(place) for place in places]
+    return tuple(_read(place, size, progress, file) for place, file in zip(places, files, strict=True))
+
+
+def models(folder: Path) -> tuple[Place, ...]:
+    """Return where the edition of each model lies, without opening a picture; one for one model."""
+    return find(folder)
+
+
+def answers_of(place: Place) -> Path | None:
+    """Return the file of answers that lies in the edition, if there is one."""
+    own = [place.home / "answers.csv"] if place.home != place.root or not place.model else []
+    numbered = [place.root / name for name in _answer_names(place)] if place.model else []
+    return next((file for file in (*own, *numbered) if file.is_file()), None)
 
 
 def read_answers(file: Path, task: Task) -> Answers:
@@ -66,21 +89,140 @@ def read_answers(file: Path, task: Task) -> Answers:
     for row in tables.read(file):
         if "label" not in row:
             raise BadInput(f"{file}: needs the columns file,label")
-        name, label = str(row["file"]), str(row["label"]).strip()
+        name, truth = str(row["file"]), str(row["label"]).strip()
         if task == "membership":
-            if label not in USED:
-                raise BadInput(f"{file}: label '{label}' of '{name}' is none of used, not_used, 1, 0")
-            label = USED[label]
+            if truth not in USED:
+                raise BadInput(f"{file}: label '{truth}' of '{name}' is none of used, not_used, 1, 0")
+            truth = USED[truth]
         if name in labels:
             raise BadInput(f"{file}: '{name}' is listed twice")
-        labels[name] = label
+        labels[name] = truth
         if row.get("patient"):
             patients[name] = str(row["patient"])
     return Answers(labels, patients)
 
 
-def _about(folder: Path) -> dict[str, Any]:
-    file = folder / "edition.toml"
+def _read(place: Place, size: int | None, progress: Reading | None, answers: Path | None) -> Edition:
+    if place.missing:
+        be = "is" if len(place.missing) == 1 else "are"
+        raise BadInput(f"{shown(place.root)}: no edition: {some(place.missing, 9)} {be} missing")
+    about = _about(place)
+    loaded: list[ImageSet] = []
+
+    def load(part: Part) -> ImageSet:
+        told = progress and _labelled(progress, f"reading {part.name}")
+        loaded.append(images.load(part.path, name=part.name, size=size, progress=told))
+        return loaded[-1]
+
+    make = {"membership": _membership, "attribution": _attribution, "subsets": _subsets}[place.kind]
+    problem = make(place, load, about)
+    name = str(about.get("name", place.root.resolve().name))
+    notes = [f"{found.name}: {note}" for found in loaded for note in found.notes]
+    return Edition(
+        name=f"{name}/{place.model}" if place.model else name,
+        problem=problem,
+        answers=read_answers(answers, problem.task) if answers is not None else None,
+        about=about,
+        quarantined=tuple(entry for found in loaded for entry in found.quarantined),
+        notes=(*notes, *_remarks(place)),
+    )
+
+
+def _membership(place: Place, load: Load, about: Mapping[str, Any]) -> Problem:
+    development = None
+    if place.development is not None:
+        owners = _Patients.of(place)
+        sides = {
+            "used": owners.give(load, place.of("dev/real_used")[0]),
+            "not_used": owners.give(load, place.of("dev/real_not_used")[0]),
+        }
+        labels = {f"{side}/{name}": side for side, found in sides.items() for name in found.ids}
+        real = images.join(sides, "development pictures")
+        part = Problem("membership", real, {"generated": load(place.of("dev/generated")[0])})
+        development = Development(part, Answers(labels))
+    queries, made = load(place.queries), load(place.of("test/generated")[0])
+    reference = next((load(part) for part in place.of("test/reference")), None)
+    return Problem("membership", queries, {"generated": made}, reference, development)
+
+
+def _attribution(place: Place, load: Load, about: Mapping[str, Any]) -> Problem:
+    development = None
+    if sets := {part.group: load(part) for part in place.of("dev/<model>")}:
+        labels = {f"{model}/{name}": model for model, found in sets.items() for name in found.ids}
+        bag = images.join(sets, "development pictures")
+        development = Development(Problem("attribution", bag, count=len(sets)), Answers(labels))
+    count = about.get("generators")
+    if count is not None and (type(count) is not int or count < 1):
+        raise BadInput(
+            f"{shown(place.home / 'edition.toml')}: generators = {count!r} must be a number of 1 or more"
+        )
+    return Problem("attribution", load(place.queries), development=development, count=count)
+
+
+def _subsets(place: Place, load: Load, about: Mapping[str, Any]) -> Problem:
+    """Ask which real subset the generator of a picture was trained on."""
+    owners = _Patients.of(place)
+    labelled = place.of("dev/generated/<class>")
+    known = [part.group for part in place.of("dev/real/<class>")]
+    if foreign := [part.name for part in labelled if part.group not in known]:
+        raise BadInput(
+            f"{shown(place.root)}: no real pictures of the class of {some(foreign)}; there are {some(known)}"
+        )
+    real = {part.group: owners.give(load, part) for part in place.of("dev/real/<class>")}
+    development = None
+    if sets := {part.group: load(part) for part in labelled}:
+        labels = {f"{group}/{name}": group for group, found in sets.items() for name in found.ids}
+        bag = images.join(sets, "development pictures")
+        development = Development(Problem("attribution", bag, real, count=len(real)), Answers(labels))
+    return Problem("attribution", load(place.queries), real, development=development, count=len(real))
+
+
+@dataclass(frozen=True)
+class _Patients:
+    """Whose the development pictures are: a table, and the folder its names begin at."""
+
+    file: Path | None
+    owners: Mapping[str, str]
+
+    @classmethod
+    def of(cls, place: Place) -> _Patients:
+        """Read dev/patients.csv, or dev/model_1/patients.csv, if there is one."""
+        known = place.development
+        halved = place.model and place.home == place.root
+        bases = [] if known is None else [known, known.parent] if halved else [known]
+        file = next((base / "patients.csv" for base in bases if (base / "patients.csv").is_file()), None)
+        owners: dict[str, str] = {}
+        for row in tables.read(file) if file is not None else ():
+            name = os.path.normpath(row["file"]).replace(os.sep, "/")
+            if not row.get("patient"):
+                raise BadInput(f"{shown(file)}: no patient for {shown(name)}; the columns are file,patient")
+            if owners.setdefault(name, row["patient"]) != row["patient"]:
+                raise BadInput(f"{shown(file)}: {shown(name)} is listed for two patients")
+        return cls(file, owners)
+
+    def give(self, load: Load, part: Part) -> ImageSet:
+        """Load a part; if there is a table, it has to name the patient of every picture."""
+        found = load(part)
+        if self.file is None:
+            return found
+        base = label(part.path, self.file.parent)
+        names = [f"{base}/{one}" for one in found.ids]
+        if missing := [name for name in names if name not in self.owners]:
+            raise BadInput(f"{shown(self.file)}: no patient for {some(missing)}")
+        return replace(found, patients=tuple(self.owners[name] for name in names))
+
+
+def _about(place: Place) -> dict[str, Any]:
+    """Return what edition.toml says, that of the model before that of the whole; the name is the whole's."""
+    about = _toml(place.root / "edition.toml")
+    if place.home != place.root:
+        own = _toml(place.home / "edition.toml")
+        own.pop("name", None)
+        about |= own
+    return about
+
+
+def _toml(file: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
@@ -92,50 +234,30 @@ def _about(folder: Path) -> dict[str, Any]:
     return about
 
 
-def _task(folder: Path) -> Task:
-    if (folder / "test" / "real_unknown").is_dir() and (folder / "test" / "generated").is_dir():
-        return "membership"
-    if (folder / "test" / "images").is_dir():
-        return "attribution"
-    raise BadInput(
-        f"{folder}: no edition: it has neither test/generated and test/real_unknown nor test/images"
-    )
+def _answer_names(place: Place) -> tuple[str, ...]:
+    return (f"answers_{number(place.model)}.csv", f"{place.model}/answers.csv")
 
 
-def _membership(folder: Path, load: Callable[[str], ImageSet]) -> Problem:
-    development = None
-    if (folder / "dev").is_dir():
-        used, unused = load("dev/real_used"), load("dev/real_not_used")
-        labels = {f"used/{name}": "used" for name in used.ids}
-        labels |= {f"not_used/{name}": "not_used" for name in unused.ids}
-        real = images.join({"used": used, "not_used": unused}, "development pictures")
-        part = Problem("membership", real, {"generated": load("dev/generated")})
-        development = Development(part, Answers(labels))
-    queries, made = load("test/real_unknown"), load("test/generated")
-    reference = load("test/reference") if (folder / "test" / "reference").is_dir() else None
-    return Problem("membership", queries, {"generated": made}, reference, development)
+def _given(place: Place, answers: Path) -> Path:
+    """Return the file for one model among the answers given apart."""
+    if not answers.is_dir():
+        return answers
+    names = _answer_names(place) if place.model else ("answers.csv",)
+    for name in names:
+        if (answers / name).is_file():
+            return answers / name
+    raise BadInput(f"{shown(answers)}: has no {shown(' and no '.join(names))}")
 
 
-def _attribution(folder: Path, load: Callable[[str], ImageSet], about: dict[str, Any]) -> Problem:
-    development = None
-    models = (
-        sorted(part.name for part in (folder / "dev").iterdir() if part.is_dir())
-        if (folder / "dev").is_dir()
-        else []
-    )
-    if models:
-        sets = {model: load(f"dev/{model}") for model in models}
-        labels = {f"{model}/{name}": model for model, found in sets.items() for name in found.ids}
-        bag = images.join(sets, "development pictures")
-        development = Development(Problem("attribution", bag, count=len(models)), Answers(labels))
-    count = about.get("generators")
-    if count is not None and (type(count) is not int or count < 1):
-        raise BadInput(f"{folder / 'edition.toml'}: generators = {count!r} must be a number of 1 or more")
-    return Problem("attribution", load("test/images"), development=development, count=count)
-
-
-def _answers(file: Path, task: Task) -> Answers | None:
-    return read_answers(file, task) if file.is_file() else None
+def _remarks(place: Place) -> list[str]:
+    """Say what lies in the edition and is not read."""
+    remarks = []
+    if place.model and place.home == place.root and (place.root / "answers.csv").is_file():
+        remarks.append("answers.csv is not read: of several models each has its own, answers_1.csv and so on")
+    if labelled := {part.group for part in place.of("dev/generated/<class>")}:
+        alone = [part.group for part in place.of("dev/real/<class>") if part.group not in labelled]
+        remarks += [f"no labelled generated pictures of {some(alone)}"] if alone else []
+    return remarks
 
 
 def _labelled(progress: Reading, label: str) -> Callable[[int, int], None]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, MissingArgumentError
 
 from whorl import __version__
-from whorl.cli import challenge, checking, listing, making, options, questions
+from whorl.cli import challenge, checking, listing, making, options, organising, questions
 from whorl.records import BadInput
 
 FINE, BAD_INPUT, STOPPED, INTERRUPTED = 0, 2, 3, 130
@@ -30,9 +30,11 @@ app.command(listing.recipes)
 app.command(listing.steps)
 app.command(listing.doctor)
 forge.command(making.phantom)
+forge.command(organising.edition)
 app.command(forge)
 challenge.app.command(checking.integrity)
 challenge.app.command(checking.stress)
+challenge.app.command(checking.inspect)
 app.command(challenge.app)
 
 

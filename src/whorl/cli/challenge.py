@@ -82,7 +82,7 @@ def submit(
     exports.write_json(
         file.with_suffix(".json"), {"schema": "whorl.submission/1", "file": file.name, **report.about}
     )
-    read_run(file, test_list(edition, report.verdicts.ids, form), form, task)
+    read_run(file, test_list(edition, form), form, task)
     if output.json:
         print_json({"file": str(file), "valid": True, "ids": len(report.verdicts.ids)})
     else:

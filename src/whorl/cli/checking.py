@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from whorl.cli.options import counted, flag
+
+if TYPE_CHECKING:
+    from whorl.challenge.inspection import Inspection
 
 
 def integrity(
@@ -77,3 +80,55 @@ def stress(
         if broken
         else f"{chosen.name} passes"
     )
+
+
+def inspect(
+    folder: Annotated[Path, Parameter(help="Folder of an edition, as published or in whorl's own layout.")],
+    *,
+    published: Annotated[
+        Literal["2023", "2024-1", "2024-2", "2025-1", "2025-2"] | None,
+        Parameter(name="--as", help="Published edition to compare with; the nearest if not given."),
+    ] = None,
+    json: Annotated[bool, flag("Print the result as JSON and nothing else.")] = False,
+) -> None:
+    """Count the pictures of every part of an edition and name what differs from the published counts.
+
+    Example: whorl challenge inspect GANs2024/sub-task-1 --as 2024-1
+    """
+    from whorl.challenge.inspection import content
+    from whorl.challenge.inspection import inspect as inspected
+    from whorl.display import plain, print_json, say
+
+    found = inspected(folder, published)
+    if json:
+        print_json(content(found))
+        return
+    say(plain(f"layout: {found.layout}"))
+    _print_counts(found)
+    for line in found.differences:
+        say(plain(f"difference: {line}"))
+    if found.published is not None and not found.differences:
+        say("no difference in what is known")
+    for source in found.published.sources if found.published is not None else ():
+        say(plain(f"source: {source}"))
+    for note in found.notes:
+        say(plain(f"note: {note}"))
+
+
+def _print_counts(found: Inspection) -> None:
+    from whorl.display import plain, print_table, say
+
+    if found.published is None:
+        print_table(["part", "found"], [[row.part, f"{row.found:,}"] for row in found.rows])
+        return
+    say(plain(f"compared with {found.published.title}"))
+    rows = [
+        [
+            row.part,
+            f"{row.found:,}",
+            "unknown" if row.published is None else f"{row.published:,}",
+            "" if row.difference is None else f"{row.difference:+,}" if row.difference else "0",
+        ]
+        for row in found.rows
+    ]
+    print_table(["part", "found", "published", "difference"], rows)

@@ -12,6 +12,7 @@ from whorl.cli.options import OUTPUT, READING, Output, Reading, check_out, count
 
 if TYPE_CHECKING:
     from whorl.deliverables import AttributionReport, AuditReport, RunReport
+    from whorl.records import Interval
 
 
 Chosen = Annotated[
@@ -147,6 +148,10 @@ def run(
     features: Annotated[
         str | None, Parameter(help="Step to take in place of the recipe's own features.")
     ] = None,
+    answers: Annotated[
+        Path | None, Parameter(help="Answers kept apart from the edition: file,label[,patient].")
+    ] = None,
+    folds: Annotated[int, counted("Also cross-validate dev by patient, nested and not; 0: do not.")] = 0,
     reading: Reading = READING,
     output: Output = OUTPUT,
 ) -> None:
@@ -161,7 +166,15 @@ def run(
     check_out(out, edition)
     with Display(output.json) as display:
         how = running(output, out / ".store", display, strict=reading.strict)
-        report = api.run(recipe, edition, features=features, size=reading.size, running=how)
+        report = api.run(
+            recipe,
+            edition,
+            features=features,
+            answers=answers,
+            folds=folds,
+            size=reading.size,
+            running=how,
+        )
         file = report.save(out)
     if output.json:
         print_json(report.to_dict())
@@ -217,4 +230,16 @@ def _tell_run(report: RunReport, file: Path) -> None:
         say(f"p {number(result.p_value if result.p_value is not None else 1.0)} on {result.count} pictures")
         if result.control is not None:
             say(f"control, {result.control.name}: {interval(result.control.interval)}")
+    if report.about["development"]:
+        rows = [
+            [gap.protocol, gap.metric.replace("_", " "), *_intervals(gap.development, gap.test, gap.gap)]
+            for gap in report.about["development"]
+        ]
+        print_table(["dev scored", "metric", "on dev", "on test", "lost"], rows)
     report_files(report.about["quarantined"], notes, file)
+
+
+def _intervals(*found: Interval | None) -> list[str]:
+    from whorl.display import interval
+
+    return [interval(one) if one is not None else "" for one in found]

@@ -87,18 +87,9 @@ def told(error: Rejected, *, quiet: bool = False) -> BadInput:
     return BadInput(f"{error.file}: not valid, {what}; mend the file and check it again")
 
 
-def test_list(edition: Path, answered: tuple[str, ...], form: Form) -> Ids:
+def test_list(edition: Path, form: Form) -> Ids:
     """Return what a run on an edition has to answer, pictures that could not be read included."""
-    from whorl.challenge.lines import arrange, read_ids
+    from whorl.challenge.editions import models
+    from whorl.challenge.lines import read_ids
 
-    folder = next(
-        (
-            edition / "test" / name
-            for name in ("real_unknown", "images")
-            if (edition / "test" / name).is_dir()
-        ),
-        None,
-    )
-    if folder is None:
-        return arrange(answered, form.extension, str(edition))[0]
-    return read_ids(folder, extension=form.extension)
+    return read_ids(models(edition)[0].queries.path, extension=form.extension)

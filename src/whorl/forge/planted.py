@@ -1,10 +1,14 @@
-"""Generators whose leak is known: one that copies a set share of its members, one that copies nobody."""
+"""Generators whose leak is known: those that copy a set share of their members, one that copies nobody."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from whorl.forge.classical import Components, FittedComponents
+from whorl.forge.classical import check_members as check_members
 from whorl.forge.phantom import Pixels, draw_hospital
 from whorl.records import BadInput
 
@@ -12,6 +16,7 @@ Plane = NDArray[np.float32]
 # Patients of a hospital are numbered far below these, so no generator meets one by chance.
 LEAKING_STRANGERS = 1_000_000
 CLEAN_STRANGERS = 1_000_000_000
+COPIES = 2_000_000_000  # a stream of its own: what is copied depends on no filler
 SHIFT = 2.0  # pixels, at most; less in pictures below 128
 NOISE = 4.0  # grey levels
 FLOOR = 9.0  # air is never quite black in a generated picture, so the grain shows there too
@@ -32,19 +37,61 @@ def leaking_with_truth(
     check_members(members, count, seed)
     if members.shape[1] != members.shape[2]:
         raise BadInput(f"members of {members.shape[2]}×{members.shape[1]}: make them square first")
-    if not 0.0 <= rate <= 1.0:
-        raise BadInput(f"rate {rate}: give a share from 0 to 1")
-    if not 0.0 < strength <= 1.0:
-        raise BadInput(f"strength {strength}: give a number above 0, at most 1")
+    _check_leak(rate, strength)
     rng = np.random.default_rng([seed, LEAKING_STRANGERS])
-    sources = np.full(count, -1, np.int64)
-    copies = rng.permutation(count)[: round(rate * count)]
-    sources[copies] = rng.integers(0, len(members), len(copies))
+    sources = _sources(len(members), count, rate, rng)
     # Every stranger is drawn, used or not: pictures that two rates share then stay the same.
     pictures = _strangers(LEAKING_STRANGERS, count, members.shape[1], seed)
-    known = members[sources[copies]].astype(np.float32)
-    pictures[copies] = strength * known + (1.0 - strength) * pictures[copies]
+    _blend(pictures, members, sources, strength)
     return _redraw(pictures, rng), sources
+
+
+@dataclass(frozen=True)
+class Copies:
+    """A share `rate` of near copies of members among fillers, which know both sides alike.
+
+    No stranger's pictures exist beside real ones: fillers come from the components of `background`, all
+    real pictures of an edition, used and not used. At a `strength` below 1 a copy is that share of its
+    member over a filler.
+    """
+
+    rate: float = 0.05
+    strength: float = 1.0
+    background: Pixels | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _check_leak(self.rate, self.strength)
+
+    def fit(self, images: Pixels, seed: int) -> FittedCopies:
+        """Keep the members (n, h, w), and learn the fillers from the background."""
+        check_members(images, 1, seed)
+        if self.background is None:
+            raise BadInput("copies: a background is needed, all real pictures, used and not used alike")
+        if self.background.shape[1:] != images.shape[1:]:
+            raise BadInput("copies: background and members are of different sizes; bring them to one")
+        return FittedCopies(self.rate, self.strength, images.copy(), Components().fit(self.background, seed))
+
+
+@dataclass(frozen=True, eq=False)
+class FittedCopies:
+    """The members that are copied, and where the other pictures come from."""
+
+    rate: float
+    strength: float
+    members: Pixels
+    fillers: FittedComponents
+
+    def sample(self, count: int, seed: int) -> Pixels:
+        """Generate pictures (count, h, w)."""
+        return self.sample_with_truth(count, seed)[0]
+
+    def sample_with_truth(self, count: int, seed: int) -> tuple[Pixels, NDArray[np.int64]]:
+        """Also return which member each picture copies, -1 for none."""
+        pictures = self.fillers.sample(count, seed).astype(np.float32)
+        rng = np.random.default_rng([seed, COPIES])
+        sources = _sources(len(self.members), count, self.rate, rng)
+        _blend(pictures, self.members, sources, self.strength)
+        return _redraw(pictures, rng), sources
 
 
 def clean(count: int, size: int, seed: int) -> Pixels:
@@ -55,12 +102,26 @@ def clean(count: int, size: int, seed: int) -> Pixels:
     return _decode(_strangers(CLEAN_STRANGERS, count, size, seed), rng)
 
 
-def check_members(members: Pixels, count: int, seed: int) -> None:
-    """Refuse members that are not a stack of grey pictures, and impossible counts."""
-    if members.ndim != 3 or members.dtype != np.uint8 or len(members) == 0:
-        raise BadInput(f"members of shape {members.shape}, {members.dtype}: give (n, h, w) uint8, n above 0")
-    if count < 1 or seed < 0:
-        raise BadInput(f"count {count}, seed {seed}: give a count of 1 or more and a seed of 0 or more")
+def _check_leak(rate: float, strength: float) -> None:
+    if not 0.0 <= rate <= 1.0:
+        raise BadInput(f"rate {rate}: give a share from 0 to 1")
+    if not 0.0 < strength <= 1.0:
+        raise BadInput(f"strength {strength}: give a number above 0, at most 1")
+
+
+def _sources(members: int, count: int, rate: float, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw which member each picture copies, -1 for none."""
+    sources = np.full(count, -1, np.int64)
+    copies = rng.permutation(count)[: round(rate * count)]
+    sources[copies] = rng.integers(0, members, len(copies))
+    return sources
+
+
+def _blend(pictures: Plane, members: Pixels, sources: NDArray[np.int64], strength: float) -> None:
+    """Lay members over the pictures that copy them, in place."""
+    copies = np.flatnonzero(sources >= 0)
+    known = members[sources[copies]].astype(np.float32)
+    pictures[copies] = strength * known + (1.0 - strength) * pictures[copies]
 
 
 def _strangers(start: int, count: int, size: int, seed: int) -> Plane:

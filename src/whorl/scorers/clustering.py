@@ -1,4 +1,8 @@
-"""Clustering scorers: the bag of queries is grouped; every cluster is a column."""
+"""Clustering scorers: the bag of queries is grouped; every cluster is a column.
+
+Pictures are grouped in the order of their own features, so that a seed draws the same ones whatever the
+order of the files.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,8 @@ import numpy as np
 
 from whorl.records import Array, BadInput, Floats, ImageSet, Problem, Scores
 
-VERSION = 1
-TRANSDUCTIVE = ("kmeans", "ward", "gmm", "dbscan", "hdbscan")
+VERSION = 2
+TRANSDUCTIVE = ("kmeans", "ward", "gmm", "tsne", "dbscan", "hdbscan")
 Features = Callable[[ImageSet], Array]
 
 
@@ -28,9 +32,9 @@ def kmeans(
     """
     from sklearn.cluster import KMeans
 
-    vectors = _vectors(problem, features, components, standardise, seed)
+    vectors, places = _vectors(problem, features, components, standardise, seed)
     model = KMeans(_count(problem, clusters), n_init=10, max_iter=300, random_state=seed)
-    return _table(problem, model.fit_predict(vectors))
+    return _table(problem, model.fit_predict(vectors)[places])
 
 
 def ward(
@@ -47,8 +51,9 @@ def ward(
     """
     from sklearn.cluster import AgglomerativeClustering
 
-    vectors = _vectors(problem, features, components, standardise, seed)
-    return _table(problem, AgglomerativeClustering(_count(problem, clusters)).fit_predict(vectors))
+    vectors, places = _vectors(problem, features, components, standardise, seed)
+    model = AgglomerativeClustering(_count(problem, clusters))
+    return _table(problem, model.fit_predict(vectors)[places])
 
 
 def gmm(
@@ -67,12 +72,38 @@ def gmm(
     """
     from sklearn.mixture import GaussianMixture
 
-    vectors = _vectors(problem, features, components, standardise, seed).astype(np.float64)
+    vectors, places = _vectors(problem, features, components, standardise, seed)
     model = GaussianMixture(
         _count(problem, clusters), covariance_type=covariance, init_params=start, random_state=seed
     )
-    model.fit(vectors)
-    return _table(problem, model.predict(vectors), model.predict_proba(vectors))
+    chances = model.fit(vectors).predict_proba(vectors)[places]
+    return _table(problem, chances.argmax(axis=1), chances)
+
+
+def tsne(
+    problem: Problem,
+    features: Features,
+    seed: int = 0,
+    clusters: int | None = None,
+    components: float | int | None = 50,
+    standardise: bool = False,
+    perplexity: float = 30.0,
+    grouping: Literal["ward", "kmeans"] = "ward",
+) -> Scores:
+    """Groups in the plane that t-SNE lays the queries out in (van der Maaten and Hinton 2008).
+
+    Problem with n queries -> Scores (n, clusters), 1 for the cluster of each query.
+    """
+    from sklearn.cluster import AgglomerativeClustering, KMeans
+
+    vectors, places = _vectors(problem, features, components, standardise, seed)
+    plane, count = _plane(vectors, perplexity, seed), _count(problem, clusters)
+    model = (
+        AgglomerativeClustering(count)
+        if grouping == "ward"
+        else KMeans(count, n_init=10, max_iter=300, random_state=seed)
+    )
+    return _table(problem, model.fit_predict(plane)[places])
 
 
 def dbscan(
@@ -91,9 +122,9 @@ def dbscan(
     """
     from sklearn.cluster import DBSCAN
 
-    vectors = _vectors(problem, features, components, standardise, seed)
+    vectors, places = _vectors(problem, features, components, standardise, seed)
     labels = DBSCAN(eps=radius or _knee(vectors, least), min_samples=least).fit_predict(vectors)
-    return _table(problem, _adopt(vectors, labels))
+    return _table(problem, _adopt(vectors, labels)[places])
 
 
 def hdbscan(
@@ -110,27 +141,46 @@ def hdbscan(
     """
     from sklearn.cluster import HDBSCAN
 
-    vectors = _vectors(problem, features, components, standardise, seed)
+    vectors, places = _vectors(problem, features, components, standardise, seed)
     size = int(np.clip(least, 2, max(2, len(vectors) - 1)))
     model = HDBSCAN(min_cluster_size=size, allow_single_cluster=True, copy=True)
-    return _table(problem, _adopt(vectors, model.fit_predict(vectors)))
+    return _table(problem, _adopt(vectors, model.fit_predict(vectors))[places])
 
 
 def _vectors(
     problem: Problem, features: Features, components: float | int | None, standardise: bool, seed: int
-) -> Array:
+) -> tuple[Array, Array]:
+    """Return the features in an order of their own, and where in it each query stands, (n,)."""
     raw = features(problem.queries)
     vectors = np.asarray(raw.reshape(len(raw), -1), np.float64)
+    order = np.asarray(sorted(range(len(vectors)), key=lambda row: vectors[row].tobytes()))
+    vectors, places = vectors[order], np.argsort(order)
     if standardise:
         spread = vectors.std(axis=0)
         vectors = (vectors - vectors.mean(axis=0)) / np.where(spread > 1e-12, spread, 1.0)
-    if components is not None and min(vectors.shape) > 1:
+    if components is not None and min(vectors.shape) > 1 and np.ptp(vectors, axis=0).any():
         from sklearn.decomposition import PCA
 
         limit = components if components < 1 else min(int(components), *vectors.shape)
         solver: Any = "full" if components < 1 else "auto"
         vectors = PCA(limit, svd_solver=solver, random_state=seed).fit_transform(vectors)
-    return vectors
+    return vectors, places
+
+
+def _plane(vectors: Array, perplexity: float, seed: int) -> Array:
+    """Lay out in the plane by t-SNE, from the first two principal coordinates; few or equal points stay."""
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    if min(vectors.shape) < 3 or len(vectors) < 4 or not np.ptp(vectors, axis=0).any():
+        return vectors
+    start = PCA(2, svd_solver="full").fit_transform(vectors)
+    near = float(np.clip(perplexity, 1, (len(vectors) - 1) / 3))
+    model = TSNE(perplexity=near, init=1e-4 * start / start[:, 0].std(), random_state=seed)
+    # Threads add their parts in any order, and the layout magnifies the last bit.
+    with threadpool_limits(1):
+        return np.asarray(model.fit_transform(vectors), np.float64)
 
 
 def _count(problem: Problem, clusters: int | None) -> int:
@@ -169,5 +219,5 @@ def _table(problem: Problem, labels: Array, chances: Array | None = None) -> Sco
     values: Floats = np.asarray(labels[:, None] == names[order][None, :], np.float32)
     if chances is not None:
         values = np.asarray(chances[:, names[order]], np.float32)
-    groups = tuple(f"cluster {index + 1}" for index in range(len(names)))
+    groups = tuple(str(index + 1) for index in range(len(names)))
     return Scores(problem.queries.ids, groups, values, np.full(values.shape, -1, np.int64))
