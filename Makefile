@@ -28,10 +28,12 @@ types: $(VENV)/.developer
 docs: $(VENV)/.developer
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/leaderboards.py
+	$(BIN)/python docs/results.py
 
 docs-check: $(VENV)/.developer
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python docs/leaderboards.py --check
+	$(BIN)/python docs/results.py --check
 
 bench: $(VENV)/.developer
 	$(BIN)/python benchmarks/ssim_pairs.py

@@ -239,7 +239,13 @@ def _attack(recipe: str, title: str, values: Array, is_member: Array) -> Attack:
 
 def _choice(tried: int, count: int) -> CountChoice:
     away = abs(tried - count)
-    return CountChoice(tried, 0.68 * 0.82**away, max(0.2, 0.97 - 0.16 * away))
+    return CountChoice(
+        tried,
+        0.68 * 0.82**away,
+        max(0.2, 0.97 - 0.16 * away),
+        0.02 if tried < count else 0.4,
+        14.0 if tried < count else 3.1,
+    )
 
 
 def _cluster(index: int, group: Array, side: int, random: np.random.Generator) -> Cluster:

@@ -1,7 +1,8 @@
 """Whose pictures does this generator remember, and which generator made this picture?
 
-`whorl.audit(...)` and `whorl.attribute(...)` answer the two questions, `whorl.run(...)` runs a published
-recipe on an edition. Nothing heavy is imported before one of them is called.
+`whorl.audit(...)` and `whorl.attribute(...)` answer the two questions, `whorl.enroll(...)` and
+`whorl.identify(...)` keep and compare fingerprints, `whorl.run(...)` runs a published recipe on an edition.
+Nothing heavy is imported before one of them is called.
 """
 
 from __future__ import annotations
@@ -9,19 +10,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["BadInput", "Rules", "Running", "__version__", "attribute", "audit", "run"]
+__all__ = [
+    "BadInput",
+    "GeneratorIdentifier",
+    "Rules",
+    "Running",
+    "__version__",
+    "attribute",
+    "audit",
+    "enroll",
+    "identify",
+    "run",
+]
 
 if TYPE_CHECKING:
-    from whorl.api import Running, attribute, audit, run
+    from whorl.api import Running, attribute, audit, enroll, identify, run
     from whorl.conclusions import Rules
+    from whorl.estimators import GeneratorIdentifier
     from whorl.records import BadInput
 
 _HOMES = {
     "BadInput": "whorl.records",
+    "GeneratorIdentifier": "whorl.estimators",
     "Rules": "whorl.conclusions",
     "Running": "whorl.api",
     "attribute": "whorl.api",
     "audit": "whorl.api",
+    "enroll": "whorl.api",
+    "identify": "whorl.api",
     "run": "whorl.api",
 }
 

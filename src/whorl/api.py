@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from whorl import attribution as attributing
-from whorl import auditing, images, protocols, recipes, trials
+from whorl import auditing, headers, identification, images, protocols, recipes, trials
 from whorl.challenge import editions
 from whorl.compare import DEFAULT_BLOCK_BYTES, Progress, silent
 from whorl.conclusions import Rules
 from whorl.deliverables import AttributionReport, AuditReport, RunReport
 from whorl.executors import executor as executor_named
+from whorl.identities import Identification
+from whorl.library import Enrolled, Library
 from whorl.pipeline import Settings
 from whorl.records import BadInput, ImageSet, Recipe
 from whorl.store import Store, sweep
 
 VERSIONED = ("whorl", "numpy", "scipy", "scikit-learn", "scikit-image", "pillow", "numba", "ImageHash")
-FINGERPRINT = "whorl-fingerprint.ward"
+FINGERPRINT = identification.FINGERPRINT
 
 
 class Stopped(BadInput):
@@ -102,6 +104,7 @@ def attribute(
 ) -> AttributionReport:
     """Ask how many generators made the pictures and which made which."""
     running = running or Running()
+    files = headers.paths(images, exclude)
     bag = _Loader(size, running, exclude)(images, "images")
     _stop_if_strict(running, bag)
     truth = editions.read_answers(Path(answers), "attribution") if answers is not None else None
@@ -111,9 +114,65 @@ def attribute(
         settings=running.settings(),
         count=count,
         answers=truth,
+        files=files,
         provenance=_provenance(running),
     )
     return AttributionReport(record, bag)
+
+
+def enroll(
+    name: str,
+    source: images.Source,
+    library: str | Path,
+    *,
+    patients: str | Path | None = None,
+    patient_from: str | None = None,
+    size: int | None = None,
+    recipe: str = FINGERPRINT,
+    replace: bool = False,
+    running: Running | None = None,
+) -> Enrolled:
+    """Store the fingerprint of a generator in a folder, so that `identify` knows it."""
+    running = running or Running()
+    shelf = Library(Path(library))
+    shelf.check_free(name, replace=replace)
+    found = _Loader(size, running, Path(library))(source, "images", patients, patient_from)
+    _stop_if_strict(running, found)
+    return identification.enroll(
+        name=name,
+        images=found,
+        library=shelf,
+        recipe=recipes.load(recipe),
+        settings=running.settings(),
+        replace=replace,
+    )
+
+
+def identify(
+    source: images.Source,
+    library: str | Path,
+    *,
+    alpha: float = identification.ALPHA,
+    size: int | None = None,
+    recipe: str = FINGERPRINT,
+    running: Running | None = None,
+    exclude: Path | None = None,
+) -> Identification:
+    """Ask which enrolled generator made each picture and the whole folder, or whether nobody enrolled it."""
+    running = running or Running()
+    identification.check_alpha(alpha)
+    chosen = recipes.load(recipe)
+    sources = Library(Path(library)).read_all(identification.version(chosen))
+    bag = _Loader(size, running, exclude)(source, "images")
+    _stop_if_strict(running, bag)
+    return identification.identify(
+        images=bag,
+        sources=sources,
+        recipe=chosen,
+        settings=running.settings(),
+        alpha=alpha,
+        provenance=_provenance(running),
+    )
 
 
 def run(

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from whorl import pipeline
+from whorl import clusters, confounders, pipeline
+from whorl.arrays import digest_of_picture
+from whorl.clusters import Part
 from whorl.evaluate import label_measures
-from whorl.fingerprints import looks
+from whorl.fingerprints import looks, quarters, sharpened
 from whorl.metrics import adjusted_rand_index
 from whorl.outcomes import Attribution, CountChoice
 from whorl.pipeline import Settings
 from whorl.records import Answers, Array, BadInput, ImageSet, Problem, Recipe
+from whorl.traces import traces
 
 MOST = 10
-BLOCK_COMPONENTS = 12
-RESAMPLES = 20
-SHARE = 0.8
-NULL_DRAWS = 39
+RESAMPLES = 5
+REPEATS = 4
+FOLDS = 5
 SAMPLED = 1500
-STABLE = 0.8
-SEPARATE = 0.25
+LOOKED_AT = 300  # pictures that content is learned from
+HALF = 500  # pictures of a resample, at most
 
 
 def attribute(
@@ -32,178 +36,185 @@ def attribute(
     settings: Settings,
     count: int | None = None,
     answers: Answers | None = None,
+    files: Mapping[str, Path] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> Attribution:
-    """Group the pictures by the fingerprint of their generator."""
+    """Group the pictures by the fingerprint of their generator.
+
+    What else could split the bag is looked at first; `files` (picture id → path) lets it see the files too.
+    """
     if count is not None and not 1 <= count <= len(images):
         raise BadInput(f"-k {count}: give a number from 1 to {len(images)}, the number of pictures")
     if recipe.task != "attribution":
         raise BadInput(f"{recipe.name} answers the {recipe.task} question: take a recipe for attribution")
     if answers is not None:
         _truth(images, answers)  # a bad table shall stop the run before its first picture
+    suspects = confounders.confounders(traces(images, files, settings.progress), settings.seed)
     problem = Problem("attribution", images, count=count)
-    places = fingerprints(pipeline.blocks(recipe, problem, settings))
-    settings.progress("grouping", 0, 2)
-    choices = _choices(places, settings.seed)
-    chosen, why = _choose(places, choices, settings.seed)
-    if count is not None:
-        agrees = "the same" if chosen == count else f"{chosen}"
-        chosen, why = count, f"The number was given; without it the answer would have been {agrees}. {why}"
-    labels = _groups(places, chosen)
-    settings.progress("grouping", 1, 2)
-    confidence = _confidence(places, labels, chosen, settings.seed)
-    names = tuple(str(label + 1) for label in labels)
-    settings.progress("grouping", 2, 2)
+    blocks = tuple(pipeline.blocks(recipe, problem, settings))
+    order = np.argsort(np.asarray(images.digests), kind="stable")  # file names and their order mean nothing
+    bag = clusters.Bag(blocks, _content(images, order[:LOOKED_AT], blocks, recipe, settings)).some(order)
+    where = clusters.places(bag)
+    divisions = clusters.divide(bag, settings.seed, max(MOST, count or 1), settings.progress)
+    found = clusters.supported(divisions[:MOST])
+    halves = _halves(bag, found, settings)
+    chosen = found if count is None else count
+    groups, confidence = _refined(where, _division(divisions, where, chosen), settings.seed)
+    numbers, sure = np.empty(len(order), np.int64), np.empty(len(order), np.float32)
+    numbers[order], sure[order] = groups, confidence
+    names = tuple(str(number + 1) for number in numbers)
+    places = np.empty_like(where)
+    places[order] = where
     return Attribution(
         ids=images.ids,
         labels=names,
-        confidence=confidence,
+        confidence=sure,
         count=chosen,
         count_given=count is not None,
-        choices=choices,
-        why=why,
+        choices=_choices(divisions, where, halves, settings.seed),
+        why=_why(divisions, found, halves, count),
         coordinates=_plane(places),
-        clusters=looks(images, names, confidence),
+        clusters=looks(images, names, sure),
         measures=_measures(images, names, answers, settings.seed),
         quarantined=images.quarantined,
         notes=tuple(images.notes),
         provenance={**(provenance or {}), **_facts(images, recipe, settings)},
+        confounders=confounders.compare(suspects, names, settings.seed),
     )
 
 
-def fingerprints(blocks: list[Array]) -> Array:
-    """Join blocks of features (n, d) so that each has the same total weight; (n, components), float64.
+def _content(
+    images: ImageSet, rows: Array, blocks: Sequence[Array], recipe: Recipe, settings: Settings
+) -> tuple[Array, ...]:
+    """How much of every block content alone makes, from the quarters of some pictures and their like."""
 
-    Every block is standardised and reduced on its own first: a wide block would drown a narrow one.
-    """
-    parts = []
-    for block in blocks:
-        spread = block.std(axis=0)
-        kept = spread > 1e-9 * max(1.0, float(np.abs(block).max()))
-        if not kept.any():
-            continue
-        scaled = (block[:, kept] - block[:, kept].mean(axis=0)) / spread[kept]
-        reduced = _principal(scaled, BLOCK_COMPONENTS)
-        parts.append(reduced / np.sqrt(max(float((reduced**2).sum(axis=1).mean()), 1e-12)))
-    if not parts:
-        return np.zeros((len(blocks[0]), 1))
-    return _principal(np.hstack(parts), BLOCK_COMPONENTS)
+    def described(stack: Array, name: str) -> list[Array]:
+        digests = tuple(map(digest_of_picture, stack))
+        made = ImageSet(name, tuple(f"{place:06d}" for place in range(len(stack))), stack, digests)
+        return pipeline.blocks(recipe, Problem("attribution", made), settings)
 
-
-def _principal(table: Array, components: int) -> Array:
-    """Principal coordinates with a fixed sign, so that no run mirrors another."""
-    centred = table - table.mean(axis=0)
-    left, scale, right = np.linalg.svd(centred, full_matrices=False)
-    count = min(components, int((scale > 1e-9 * max(scale[0], 1e-300)).sum()) or 1)
-    signs = np.sign(right[np.arange(count), np.abs(right[:count]).argmax(axis=1)])
-    return np.asarray(left[:, :count] * scale[:count] * np.where(signs == 0, 1.0, signs))
+    stack = images.pixels[np.sort(rows)]
+    parts, altered = described(quarters(stack), "quarters"), described(sharpened(stack), "altered")
+    return tuple(
+        clusters.content_of(block[np.sort(rows)], part.reshape(len(stack), 4, -1), other)
+        for block, part, other in zip(blocks, parts, altered, strict=True)
+    )
 
 
-def _groups(places: Array, count: int) -> Array:
-    """Ward clusters, numbered from the largest; equal sizes in order of their first picture."""
+def _division(divisions: list[list[Part]], where: Array, count: int) -> Array:
+    """Labels of a division into so many parts; where no part can be divided, plain Ward clusters."""
+    if count <= len(divisions):
+        return clusters.labels_of(divisions[count - 1], len(where))
     from sklearn.cluster import AgglomerativeClustering
 
-    if count == 1 or len(places) < 2:
-        return np.zeros(len(places), np.int64)
-    labels = AgglomerativeClustering(count).fit_predict(places)
-    names, first, sizes = np.unique(labels, return_index=True, return_counts=True)
-    rank = np.empty(len(names), np.int64)
-    rank[np.lexsort((first, -sizes))] = np.arange(len(names))
-    return np.asarray(rank[np.searchsorted(names, labels)])
+    return np.asarray(AgglomerativeClustering(count).fit_predict(where))
 
 
-def _choices(places: Array, seed: int) -> tuple[CountChoice, ...]:
-    """Separation and stability for every number of generators worth a thought."""
-    most = min(MOST, len(places) - 1)
-    if most < 2 or len(np.unique(places.round(9), axis=0)) < 3:
-        return ()
-    generator = np.random.default_rng(seed)
-    take = max(3, round(SHARE * len(places)))
-    draws = [np.sort(generator.permutation(len(places))[:take]) for _ in range(RESAMPLES // 2)]
-    return tuple(
-        CountChoice(
-            count, _silhouette(places, _groups(places, count), seed), _stability(places, draws, count)
+def _refined(where: Array, labels: Array, seed: int) -> tuple[Array, Array]:
+    """Give every picture the group that a classifier names which never saw it, and how sure that is.
+
+    A group too small to be held out keeps its pictures, and so do all where a group would vanish.
+    """
+    names, sizes = np.unique(labels, return_counts=True)
+    if len(names) == 1:
+        return labels, np.ones(len(labels), np.float32)
+    if sizes.min() < FOLDS:
+        return labels, np.full(len(labels), 0.5, np.float32)
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.model_selection import StratifiedKFold
+
+    chances = np.zeros((len(labels), len(names)))
+    for repeat in range(REPEATS):
+        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed + repeat)
+        for shown, held in folds.split(where, labels):
+            model = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto")
+            chances[held] += model.fit(where[shown], labels[shown]).predict_proba(where[held])
+    chances /= REPEATS
+    again = names[chances.argmax(axis=1)]
+    kept = again if (np.bincount(again, minlength=len(names)) > sizes / 2).all() else labels
+    return kept, np.asarray(chances[np.arange(len(labels)), np.searchsorted(names, kept)], np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Half:
+    """What a random half of the pictures gives: its rows, its divisions, the number that it supports."""
+
+    rows: Array
+    divisions: list[list[Part]]
+    found: int
+
+
+def _halves(bag: clusters.Bag, found: int, settings: Settings) -> list[Half]:
+    """Divide random halves as the whole was: how far does the answer hang on the pictures at hand?"""
+    generator = np.random.default_rng(settings.seed)
+    made = []
+    for draw in range(RESAMPLES if len(bag) >= 4 * clusters.LEAST else 0):
+        settings.progress("resampling", draw, RESAMPLES)
+        rows = np.sort(generator.permutation(len(bag))[: min(HALF, len(bag) // 2)])
+        divisions = clusters.divide(bag.some(rows), settings.seed, min(MOST, found + 2))
+        made.append(Half(rows, divisions, clusters.supported(divisions)))
+    return made
+
+
+def _choices(
+    divisions: list[list[Part]], where: Array, halves: list[Half], seed: int
+) -> tuple[CountChoice, ...]:
+    """How well every number of generators fits: separation, agreement of halves, evidence for one more."""
+    found = []
+    for count, parts in enumerate(divisions[:MOST], start=1):
+        labels = clusters.labels_of(parts, len(where))
+        agreed = [
+            adjusted_rand_index(
+                labels[half.rows], clusters.labels_of(half.divisions[count - 1], len(half.rows))
+            )
+            for half in halves
+            if count <= len(half.divisions)
+        ]
+        found.append(
+            CountChoice(
+                count,
+                _silhouette(where, labels, seed) if count > 1 else None,
+                float(np.mean(agreed)) if agreed and count > 1 else None,
+                *_further(parts),
+            )
         )
-        for count in range(2, most + 1)
-    )
+    return tuple(found)
 
 
-def _stability(places: Array, draws: list[Array], count: int) -> float:
-    """Mean agreement (adjusted Rand index) of the groups of resamples with those of all pictures."""
-    whole = _groups(places, count)
-    found = [adjusted_rand_index(whole[rows], _groups(places[rows], min(count, len(rows)))) for rows in draws]
-    return float(np.mean(found))
+def _further(parts: Sequence[Part]) -> tuple[float, float]:
+    """The evidence that some part falls apart further: its p-value and the distance of its two groups."""
+    most = max(parts, key=lambda part: (part.divided, part.apart))
+    return most.p_value, most.apart
 
 
-def _silhouette(places: Array, labels: Array, seed: int) -> float:
+def _silhouette(where: Array, labels: Array, seed: int) -> float:
     from sklearn.metrics import silhouette_score
 
     if not 1 < len(np.unique(labels)) < len(labels):
         return 0.0
     size = SAMPLED if len(labels) > SAMPLED else None
-    return float(silhouette_score(places, labels, sample_size=size, random_state=seed))
+    return float(silhouette_score(where, labels, sample_size=size, random_state=seed))
 
 
-def _choose(places: Array, choices: tuple[CountChoice, ...], seed: int) -> tuple[int, str]:
-    """Best separation among the stable numbers, if one bell-shaped cloud would not look the same."""
-    if not choices:
-        return 1, "The fingerprints do not differ: one generator, as far as this can tell."
-    stable = [choice for choice in choices if choice.stability >= STABLE] or list(choices)
-    best = max(stable, key=lambda choice: choice.silhouette)
-    p_value = _one_cloud(places, best, seed)
-    figures = (
-        f"silhouette {best.silhouette:.2f}, agreement under resampling {best.stability:.2f}, "
-        f"p {p_value:.2g} against a single cloud (at least {1 / (1 + NULL_DRAWS):.2g} by its draws)"
-    )
-    gap = best.silhouette >= SEPARATE and best.stability >= STABLE and p_value <= 0.05
-    if not gap or (_density_clusters(places) == 1 and best.silhouette < 2 * SEPARATE):
-        return 1, f"No split leaves a clear and stable gap; the best, into {best.count}: {figures}."
-    return best.count, f"{best.count} groups are the best separated among the stable splits: {figures}."
-
-
-def _one_cloud(places: Array, best: CountChoice, seed: int) -> float:
-    """How often a Gaussian cloud of the same spread splits as well: the test of one generator only."""
-    generator = np.random.default_rng(seed)
-    rows = min(len(places), SAMPLED)
-    spread = places.std(axis=0)
-    clouds = (generator.normal(size=(rows, places.shape[1])) * spread for _ in range(NULL_DRAWS))
-    found = [_silhouette(cloud, _groups(cloud, min(best.count, rows)), seed) for cloud in clouds]
-    return (1 + sum(value >= best.silhouette for value in found)) / (1 + NULL_DRAWS)
-
-
-def _density_clusters(places: Array) -> int:
-    from sklearn.cluster import HDBSCAN
-
-    least = int(np.clip(len(places) // 20, 5, 25))
-    if len(places) <= least:
-        return 1
-    labels = HDBSCAN(min_cluster_size=least, allow_single_cluster=True, copy=True).fit_predict(places)
-    return max(1, len(np.unique(labels[labels >= 0])))
-
-
-def _confidence(places: Array, labels: Array, count: int, seed: int) -> Array:
-    """Share of resamples in which the nearest group centre is that of the picture's own group, (n,)."""
-    if count == 1:
-        return np.ones(len(labels), np.float32)
-    generator = np.random.default_rng(seed + 1)
-    agreed = np.zeros(len(labels))
-    for _ in range(RESAMPLES):
-        rows = generator.permutation(len(labels))[: max(count, round(SHARE * len(labels)))]
-        known = np.unique(labels[rows])
-        found = _groups(places[rows], min(count, len(rows)))
-        centres = np.stack([places[rows[found == name]].mean(axis=0) for name in np.unique(found)])
-        closest = ((places[:, None, :] - centres[None, :, :]) ** 2).sum(axis=2).argmin(axis=1)
-        agreed += _renamed(closest, labels, max(len(centres), int(known.max()) + 1, count)) == labels
-    return np.asarray(agreed / RESAMPLES, np.float32)
-
-
-def _renamed(found: Array, labels: Array, count: int) -> Array:
-    """Give the groups of a resample the names of the groups they overlap most with, one to one."""
-    from scipy.optimize import linear_sum_assignment
-
-    table = np.zeros((count, count))
-    np.add.at(table, (found, labels), 1)
-    return np.asarray(linear_sum_assignment(-table)[1][found])
+def _why(divisions: list[list[Part]], found: int, halves: list[Half], given: int | None) -> str:
+    """Say in words how the number was found and how sure it is."""
+    p_value, apart = _further(divisions[found - 1])
+    left = f"(p {p_value:.2g}, {apart:.1f} spreads apart; at least {clusters.APART:g} are asked for)"
+    if found == 1:
+        reason = f"The pictures do not fall into two groups that others show as well {left}."
+    else:
+        nearest = min(_further(step)[1] for step in divisions[: found - 1])
+        reason = (
+            f"Every division up to {found} shows in pictures that it had not seen, {nearest:.1f} spreads "
+            f"apart or more; no part falls apart further {left}."
+        )
+    if halves:
+        same = sum(half.found == found for half in halves)
+        reason += f" {same} of {len(halves)} random halves of the pictures give the same number."
+    if given is None:
+        return reason
+    agrees = "the same" if found == given else f"{found}"
+    return f"The number was given; without it the answer would have been {agrees}. {reason}"
 
 
 def _plane(places: Array) -> Array:

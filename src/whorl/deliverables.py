@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from whorl import exports
+from whorl.confounders import content, marks
 from whorl.outcomes import Attack, Attribution, Audit
 from whorl.records import ImageSet, Result, Scores, Verdicts
 from whorl.report import page
@@ -187,17 +188,23 @@ def _attack_content(attack: Attack) -> dict[str, Any]:
 
 
 def _attribution_content(record: Attribution) -> dict[str, Any]:
-    total = len(record.ids)
+    total, explained = len(record.ids), marks(record.confounders)
     return {
-        "schema": "whorl.attribution/1",
+        "schema": "whorl.attribution/2",
         "count": record.count,
         "count_given": record.count_given,
         "why": record.why,
         "choices": record.choices,
         "clusters": [
-            {"label": cluster.label, "size": cluster.size, "share": cluster.size / total}
+            {
+                "label": cluster.label,
+                "size": cluster.size,
+                "share": cluster.size / total,
+                "explained_by": explained.get(cluster.label, ()),
+            }
             for cluster in record.clusters
         ],
+        "confounders": content(record.confounders),
         "measures": record.measures,
         "quarantined": record.quarantined,
         "notes": record.notes,

@@ -12,6 +12,8 @@ from whorl.records import Array, ImageSet
 EXAMPLES = 6
 BATCH = 64
 RINGS = 48
+SMALLEST = 32  # pixels that a quarter keeps, so that every feature can look at it
+GAIN = 1.4
 
 
 def looks(images: ImageSet, labels: Sequence[str], confidence: Array) -> tuple[Cluster, ...]:
@@ -42,6 +44,24 @@ def looks(images: ImageSet, labels: Sequence[str], confidence: Array) -> tuple[C
             )
         )
     return tuple(found)
+
+
+def quarters(stack: Array) -> Array:
+    """The four corners of every picture, (4 n, side, side): made alike, showing other things."""
+    height, width = stack.shape[1:]
+    side = min(max(min(height, width) // 2, SMALLEST), height, width)
+    corners = [(top, left) for top in (0, height - side) for left in (0, width - side)]
+    cut = [stack[:, top : top + side, left : left + side] for top, left in corners]
+    return np.stack(cut, axis=1).reshape(-1, side, side)
+
+
+def sharpened(stack: Array) -> Array:
+    """The same pictures with more contrast in their fine parts, as grey levels."""
+    from scipy.ndimage import gaussian_filter
+
+    grey = np.asarray(stack, np.float32)
+    made = grey + (GAIN - 1.0) * (grey - gaussian_filter(grey, [0.0, 1.0, 1.0]))
+    return np.asarray(np.clip(np.rint(made), 0, 255), np.uint8)
 
 
 def _residuals(stack: Array) -> tuple[Array, Array]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from whorl.confounders import Confounder
 from whorl.records import Array, Floats, Interval, Measure, Quarantined
 
 Verdict = Literal["leak", "no evidence", "cannot tell"]
@@ -87,11 +88,18 @@ class Audit:
 
 @dataclass(frozen=True)
 class CountChoice:
-    """How well one number of generators fits: separation (silhouette) and stability under resampling."""
+    """How well one number of generators fits.
+
+    Separation (silhouette) and agreement of divisions of random halves, None for one generator or where
+    none was made. The evidence for one generator more: `p_further` says how often one generator's pictures
+    look as divided as some part here, `apart_further` how many spreads lie between that part's two groups.
+    """
 
     count: int
-    silhouette: float
-    stability: float
+    silhouette: float | None
+    stability: float | None
+    p_further: float
+    apart_further: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,3 +135,4 @@ class Attribution:
     quarantined: tuple[Quarantined, ...]
     notes: tuple[str, ...]
     provenance: Mapping[str, Any]
+    confounders: tuple[Confounder, ...] = ()

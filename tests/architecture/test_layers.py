@@ -22,7 +22,15 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
     (
         "the two questions",
         frozenset(
-            {"whorl.auditing", "whorl.attribution", "whorl.conclusions", "whorl.challenge", "whorl.trials"}
+            {
+                "whorl.auditing",
+                "whorl.attribution",
+                "whorl.conclusions",
+                "whorl.challenge",
+                "whorl.trials",
+                "whorl.identification",
+                "whorl.estimators",
+            }
         ),
     ),
     (
@@ -32,27 +40,48 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
                 "whorl.fingerprints",
                 "whorl.forge",
                 "whorl.executors",
-                "whorl.confounders",
-                "whorl.traces",
                 "whorl.clusters",
+                "whorl.disturbances",
+                "whorl.identifier",
+                "whorl.identities",
             }
         ),
     ),
     (
         "what numbers are worth",
-        frozenset({"whorl.evaluate", "whorl.protocols", "whorl.metrics", "whorl.evidence", "whorl.outcomes"}),
+        frozenset(
+            {
+                "whorl.evaluate",
+                "whorl.protocols",
+                "whorl.metrics",
+                "whorl.evidence",
+                "whorl.outcomes",
+                "whorl.confounders",
+            }
+        ),
     ),
     ("from problem to scores", frozenset({"whorl.pipeline", "whorl.compare"})),
     (
         "recipes and finished pieces",
-        frozenset({"whorl.recipes", "whorl.steps", "whorl.store", "whorl.exports"}),
+        frozenset({"whorl.recipes", "whorl.steps", "whorl.store", "whorl.exports", "whorl.library"}),
     ),
     ("the steps", frozenset(f"whorl.{steps.PLACES.get(stage, stage)}" for stage in STAGES)),
     (
         "reading pictures",
         frozenset(
             f"whorl.{name}"
-            for name in ("images", "decode", "folders", "tables", "arrays", "isolation", "dicom")
+            for name in (
+                "images",
+                "decode",
+                "folders",
+                "tables",
+                "arrays",
+                "isolation",
+                "dicom",
+                "headers",
+                "traces",
+                "compression",
+            )
         ),
     ),
     ("records", frozenset({"whorl.records"})),

@@ -17,7 +17,7 @@ import pytest
 from cyclopts import CycloptsError
 
 import whorl
-from whorl import attribution, conclusions, images, pipeline, recipes, steps
+from whorl import attribution, clusters, conclusions, images, pipeline, recipes, steps
 from whorl.cli import app
 from whorl.conclusions import Rules
 from whorl.pipeline import Settings
@@ -259,11 +259,14 @@ def test_concepts_state_the_thresholds_of_the_code():
         f"could have been noticed is above {conclusions.TOO_COARSE:g} |",
         f"shuffled {rules.permutations:,} times",
         f"{rules.draws:,} resamples of whole patients",
-        f"mean agreement of at least {attribution.STABLE:g}",
-        f"silhouette of at least {attribution.SEPARATE:g} and beat {attribution.NULL_DRAWS} single",
-        f"Over {attribution.RESAMPLES} resamples of {attribution.SHARE:.0%}".replace("%", " %"),
-        f"at most {attribution.BLOCK_COMPONENTS} principal components",
-        f"Without `-k`, 2 to {attribution.MOST} are tried",
+        f"p ≤ {clusters.SIGNIFICANT:g} (Silverman",
+        f"humps at least {clusters.APART:g} of their own spreads apart, and {clusters.LEAST} pictures a side",
+        f"halved {clusters.HALVES} times",
+        f"at most {clusters.BLOCK_COMPONENTS} principal components",
+        f"up to {attribution.LOOKED_AT} pictures of the bag",
+        f"{attribution.RESAMPLES} random halves of the pictures",
+        f"{attribution.FOLDS} folds, {attribution.REPEATS} times",
+        f"divided further, 1 to {attribution.MOST}.",
     ):
         assert phrase in text, phrase
 

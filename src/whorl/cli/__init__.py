@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, MissingArgumentError
 
 from whorl import __version__
-from whorl.cli import challenge, checking, listing, making, options, organising, questions
+from whorl.cli import challenge, checking, identifying, listing, making, options, organising, questions
 from whorl.records import BadInput
 
 FINE, BAD_INPUT, STOPPED, INTERRUPTED = 0, 2, 3, 130
@@ -26,6 +26,8 @@ app.command(making.demo)
 app.command(questions.audit)
 app.command(questions.attribute)
 app.command(questions.run)
+app.command(identifying.enroll)
+app.command(identifying.identify)
 app.command(listing.recipes)
 app.command(listing.steps)
 app.command(listing.doctor)

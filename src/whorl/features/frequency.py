@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from whorl.records import Array, BadInput, Count, Floats
@@ -9,12 +11,12 @@ from whorl.records import Array, BadInput, Count, Floats
 VERSION = 1
 
 
-def radial_spectrum(images: Array, rings: Count = 32) -> Floats:
+def radial_spectrum(images: Array, rings: Count = 32, sigma: float = 0.0) -> Floats:
     """Log power of the picture averaged over rings, low to high frequency.
 
-    (n, h, w) -> (n, rings).
+    (n, h, w) -> (n, rings); `sigma` > 0 takes the high-pass residual first.
     """
-    power = _power(images)
+    power = _power(_high_pass(images, sigma) if sigma > 0 else images)
     height, width = power.shape[1:]
     vertical = np.fft.fftshift(np.fft.fftfreq(height))[:, None]
     horizontal = np.fft.fftshift(np.fft.fftfreq(width))[None, :]
@@ -26,20 +28,26 @@ def radial_spectrum(images: Array, rings: Count = 32) -> Floats:
     return np.asarray(np.log(flat / np.maximum(members, 1) + 1.0), np.float32)
 
 
-def spectrum(images: Array, cells: Count = 16) -> Floats:
+def spectrum(
+    images: Array, cells: Count = 16, pooling: Literal["bins", "frequencies"] = "bins", sigma: float = 1.5
+) -> Floats:
     """Two-dimensional log power of the high-pass residual, pooled and averaged over flips and turns.
 
-    (n, h, w) -> (n, cells * (cells + 1) / 2): the octant that symmetry leaves.
+    (n, h, w) -> (n, cells * (cells + 1) / 2): the octant that symmetry leaves. Pooled over bins of the
+    transform a cell means another frequency at another size; pooled over frequencies it does not.
     """
-    from scipy.ndimage import gaussian_filter
-
-    grey = np.asarray(images, np.float32)
-    power = _power(grey - gaussian_filter(grey, [0.0, 1.5, 1.5]))
-    side = min(power.shape[1:]) // (2 * cells) * (2 * cells)
-    if side == 0:
+    if min(images.shape[1:]) < 2 * cells:
         raise BadInput(
             f"frequency.spectrum needs pictures of {2 * cells} pixels or more: give --size {2 * cells}"
         )
+    residual = _high_pass(images, sigma)
+    return _by_frequency(residual, cells) if pooling == "frequencies" else _by_bin(residual, cells)
+
+
+def _by_bin(residual: Array, cells: int) -> Floats:
+    """Cells of equally many bins; what does not divide is cut off at the highest frequencies."""
+    power = _power(residual)
+    side = min(power.shape[1:]) // (2 * cells) * (2 * cells)
     power = _centre(power, side)
     power = (power + power[:, ::-1, :]) / 2
     power = (power + power[:, :, ::-1]) / 2
@@ -51,13 +59,48 @@ def spectrum(images: Array, cells: Count = 16) -> Floats:
     return np.asarray(quarter[:, rows, columns], np.float32)
 
 
-def _power(images: Array) -> Array:
-    """Centred power spectrum per pixel after a Hann window, (n, h, w), float64."""
+def _by_frequency(residual: Array, cells: int) -> Floats:
+    """Cells of equal width in cycles per pixel, the same at any size, exactly blind to flips and turns."""
+    grey, taper = _tapered(residual)
+    transform = np.fft.rfft2(grey)
+    power = (transform.real**2 + transform.imag**2) / np.sum(taper**2)
+    height, width = grey.shape[1:]
+    # Whole-number arithmetic: a frequency on the border of two cells shall not depend on rounding.
+    down = np.minimum(np.arange(height), height - np.arange(height)) * 2 * cells // height
+    across = np.arange(width // 2 + 1) * 2 * cells // width
+    down, across = np.minimum(down, cells - 1)[:, None], np.minimum(across, cells - 1)[None, :]
+    larger, smaller = np.maximum(down, across), np.minimum(down, across)
+    cell = (larger * (larger + 1) // 2 + smaller).ravel()
+    # The half plane stands for the whole: all its columns count twice but the first and, if even, the last.
+    twice = np.full(width // 2 + 1, 2.0)
+    twice[0] = 1.0
+    twice[width // 2 :] = 2.0 - (width % 2 == 0)
+    weights = np.broadcast_to(twice, power.shape[1:]).ravel()
+    members = np.bincount(cell, weights=weights)
+    sums = np.stack([np.bincount(cell, weights=weights * one.ravel()) for one in power])
+    return np.asarray(np.log(sums / members + 1.0), np.float32)
+
+
+def _high_pass(images: Array, sigma: float) -> Array:
+    from scipy.ndimage import gaussian_filter
+
+    grey = np.asarray(images, np.float32)
+    return np.asarray(grey - gaussian_filter(grey, [0.0, sigma, sigma]))
+
+
+def _tapered(images: Array) -> tuple[Array, Array]:
+    """Pictures about their mean times a Hann window, (n, h, w), and the window, both float64."""
     grey = np.asarray(images, np.float64)
     grey = grey - grey.mean(axis=(1, 2), keepdims=True)
     height, width = grey.shape[1:]
     taper = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
-    transform = np.fft.fftshift(np.fft.fft2(grey * taper), axes=(1, 2))
+    return grey * taper, taper
+
+
+def _power(images: Array) -> Array:
+    """Centred power spectrum per pixel after a Hann window, (n, h, w), float64."""
+    tapered, taper = _tapered(images)
+    transform = np.fft.fftshift(np.fft.fft2(tapered), axes=(1, 2))
     return np.asarray((transform.real**2 + transform.imag**2) / np.sum(taper**2))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from whorl.records import Array, Count, Floats
+from whorl.records import Array, BadInput, Count, Floats
 
 VERSION = 1
 
@@ -20,14 +20,24 @@ def high_pass(images: Array, sigma: float = 1.0) -> Floats:
     return grey - np.asarray(gaussian_filter(grey, [0.0, sigma, sigma]), np.float32)
 
 
-def predictor(images: Array, radius: Count = 3, ridge: float = 1e-3, sigma: float = 0.0) -> Floats:
+def predictor(
+    images: Array, radius: Count = 3, ridge: float = 1e-3, sigma: float = 0.0, scale: Count = 1
+) -> Floats:
     """Coefficients of the best linear guess of a pixel from its neighbours, averaged over flips and turns.
 
     (n, h, w) -> (n, coefficients + 1): one per distance class, then the log of the error left.
-    `sigma` > 0 takes the high-pass residual first.
+    `sigma` > 0 takes the high-pass residual first; `scale` 2 takes every second neighbour, as a picture
+    of half the size would on average over its four phases.
     """
+    reach = 2 * radius * scale
+    if min(images.shape[1:]) <= reach:
+        least = reach + 1
+        raise BadInput(
+            f"residual.predictor with radius {radius}, scale {scale} needs pictures of {least} pixels "
+            f"or more: give --size {least}"
+        )
     grey = high_pass(images, sigma) if sigma > 0 else np.asarray(images, np.float32)
-    correlation = _autocorrelation(grey, 2 * radius)
+    correlation = _autocorrelation(grey, reach)[:, ::scale, ::scale]
     offsets = [
         (y, x) for y in range(-radius, radius + 1) for x in range(-radius, radius + 1) if (y, x) != (0, 0)
     ]
@@ -45,9 +55,11 @@ def predictor(images: Array, radius: Count = 3, ridge: float = 1e-3, sigma: floa
 
 def _autocorrelation(grey: Floats, reach: int) -> Array:
     """Autocorrelation up to `reach` pixels, averaged over the eight orientations; (n, 2r+1, 2r+1)."""
+    from scipy.fft import next_fast_len
+
     centred = np.asarray(grey, np.float64)
     centred = centred - centred.mean(axis=(1, 2), keepdims=True)
-    height, width = (length + reach for length in grey.shape[1:])
+    height, width = (next_fast_len(length + reach, real=True) for length in grey.shape[1:])
     power = np.abs(np.fft.rfft2(centred, s=(height, width))) ** 2
     full = np.fft.irfft2(power, s=(height, width)) / grey[0].size
     lags = np.arange(-reach, reach + 1)

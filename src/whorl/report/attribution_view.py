@@ -12,6 +12,7 @@ from markupsafe import Markup
 from whorl.outcomes import Attribution, Cluster
 from whorl.records import Array
 from whorl.report import maps, pictures, wording
+from whorl.report.confounder_view import confounder_view
 from whorl.report.pictures import Shown
 from whorl.report.sections import left_out, repetition
 
@@ -43,6 +44,7 @@ def attribution_view(attribution: Attribution, images: Mapping[int, Array] | Non
         "name": attribution.provenance.get("name"),
         "has_pictures": images is not None,
         "counts": maps.count_curve(attribution.choices, attribution.count) if attribution.choices else None,
+        "confounders": confounder_view(attribution.confounders, attribution.count),
         "scatter": scatter,
         "points_shown": shown,
         "radial": maps.radial_plot(attribution.clusters) if attribution.clusters else None,

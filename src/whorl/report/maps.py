@@ -65,7 +65,7 @@ def scatter(attribution: Attribution) -> tuple[Markup, int]:
 
 
 def count_curve(choices: Sequence[CountChoice], count: int) -> Markup:
-    """Return separation and stability against the number of generators, the chosen one marked."""
+    """Return separation and agreement against the number of generators, the chosen one marked."""
     ordered = sorted(choices, key=lambda choice: choice.count)
     counts = np.array([choice.count for choice in ordered], dtype=np.float64)
     values = np.array([(choice.silhouette, choice.stability) for choice in ordered], dtype=np.float64)
@@ -83,7 +83,7 @@ def count_curve(choices: Sequence[CountChoice], count: int) -> Markup:
         parts.append(svg.stroke(svg.path_of(across, up), colour, 2, dash))
         parts.append(_points(across, up, index, colour))
     parts.append(svg.legend(_count_key(), 722, 60, 24))
-    return picture(f"Separation and stability for {len(ordered)} numbers of generators", 1080, 305, *parts)
+    return picture(f"Separation and agreement for {len(ordered)} numbers of generators", 1080, 305, *parts)
 
 
 def radial_plot(clusters: Sequence[Cluster]) -> Markup:
@@ -181,7 +181,7 @@ def _count_axes(x: Scale, y: Scale, counts: Array) -> Markup:
 def _count_key() -> list[tuple[str, Markup]]:
     rows = (
         ("separation (silhouette)", SILHOUETTE, "", 0),
-        ("stability under resampling", STABILITY, "6 3", 1),
+        ("agreement of random halves", STABILITY, "6 3", 1),
     )
     return [
         (

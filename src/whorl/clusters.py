@@ -1,0 +1,194 @@
+"""Divide a bag of pictures by fingerprint: in two, and again, as long as held-out pictures fall apart too.
+
+Each part is looked at in coordinates of its own: what tells two like generators apart is lost beside what
+tells both from a third. Directions in which the quarters of one picture differ from one another, or a picture
+from itself with more contrast, show content and not who made it: they are made to count little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from whorl.compare import Progress, silent
+from whorl.evidence.modes import one_hump_p
+from whorl.records import Array
+
+BLOCK_COMPONENTS = 12
+COMPONENTS = 12
+MIXED = 0.1  # share of plain weight in what content is weighed by, so that no direction counts without bound
+LEAST = 12  # pictures that make a generator
+HALVES = 4  # times that a part is cut in halves, each half judging what the other proposes
+SIGNIFICANT = 0.05
+APART = 8.0  # spreads between two humps, below which one generator's varied content may be behind them
+MOST = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Bag:
+    """Features of n pictures: blocks (n, d) of fingerprint, and how much of each is content, (d, d)."""
+
+    blocks: tuple[Array, ...]
+    content: tuple[Array, ...]
+
+    def __len__(self) -> int:
+        return len(self.blocks[0])
+
+    def some(self, rows: Array) -> Bag:
+        """Return the pictures of some rows."""
+        return Bag(tuple(block[rows] for block in self.blocks), self.content)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Pictures that belong together so far: rows, the two groups they might be, and the evidence for it.
+
+    `p_value` says how often one generator's pictures look as divided, `apart` how many of their own spreads
+    lie between the two groups; 1 and 0 where nothing could be tried.
+    """
+
+    rows: Array
+    groups: Array
+    p_value: float
+    apart: float
+
+    @property
+    def divisible(self) -> bool:
+        """Whether there are two groups, each large enough to be a generator."""
+        return len(self.groups) > 0 and min(self.groups.sum(), (~self.groups).sum()) >= LEAST
+
+    @property
+    def divided(self) -> bool:
+        """Whether there is evidence that two generators are in it."""
+        return self.divisible and self.p_value <= SIGNIFICANT and self.apart >= APART
+
+
+def content_of(whole: Array, quarters: Array, altered: Array) -> Array:
+    """Covariance (d, d) of features (m, d) that content alone makes.
+
+    From the quarters (m, 4, d) of pictures about their mean, and from the same pictures altered, (m, d).
+    """
+    within = (quarters - quarters.mean(axis=1, keepdims=True)).reshape(-1, quarters.shape[-1])
+    change = altered - whole
+    found = within.T @ within / max(len(within) * 3 / 4, 1) + change.T @ change / max(len(change), 1)
+    return np.asarray(found, np.float64)
+
+
+def divide(bag: Bag, seed: int, most: int = MOST, progress: Progress = silent) -> list[list[Part]]:
+    """Return the divisions into 1, 2, 3 … parts, the most evident split first, up to `most` parts."""
+    parts = [examine(bag, np.arange(len(bag)), seed)]
+    found = [list(parts)]
+    while len(parts) < most:
+        progress("dividing", len(parts), most)
+        able = [place for place, part in enumerate(parts) if part.divisible]
+        if not able:
+            break
+        chosen = max(able, key=lambda place: (parts[place].divided, parts[place].apart))
+        part = parts.pop(chosen)
+        for side in (part.groups, ~part.groups):
+            parts.append(examine(bag, part.rows[side], seed))
+        found.append(list(parts))
+    progress("dividing", most, most)
+    return found
+
+
+def supported(divisions: Sequence[Sequence[Part]]) -> int:
+    """Return the first number of parts of which none falls apart any further."""
+    for parts in divisions:
+        if not any(part.divided for part in parts):
+            return len(parts)
+    return len(divisions[-1])
+
+
+def labels_of(parts: Sequence[Part], count: int) -> Array:
+    """Number the parts, the largest first, equal ones by their first picture; (count,)."""
+    order = sorted(range(len(parts)), key=lambda place: (-len(parts[place].rows), parts[place].rows.min()))
+    labels = np.empty(count, np.int64)
+    for number, place in enumerate(order):
+        labels[parts[place].rows] = number
+    return labels
+
+
+def examine(bag: Bag, rows: Array, seed: int) -> Part:
+    """Propose two groups among some pictures, and test them on pictures held out of the proposal."""
+    nothing = Part(rows, np.zeros(0, np.bool_), 1.0, 0.0)
+    if len(rows) < 2 * LEAST:
+        return nothing
+    where = places(bag.some(rows))
+    if len(np.unique(where.round(9), axis=0)) < 3:
+        return nothing
+    rng = np.random.default_rng([seed, len(rows)])
+    found = []
+    for draw in range(HALVES):
+        order = rng.permutation(len(rows))
+        halves = order[: len(rows) // 2], order[len(rows) // 2 :]
+        for shown, held in (halves, halves[::-1]):
+            found.append(_held_out(where[shown], where[held], seed + draw))
+    p_value, apart = np.median(found, axis=0)
+    return Part(rows, in_two(where), float(p_value), float(apart))
+
+
+def _held_out(shown: Array, held: Array, seed: int) -> tuple[float, float]:
+    """Whether pictures fall into two humps along the direction that divides others: p-value and distance."""
+    groups = in_two(shown)
+    if min(groups.sum(), (~groups).sum()) < 4:
+        return 1.0, 0.0
+    along = _direction(shown, groups, held)
+    one, other = along[along > 0], along[along <= 0]
+    if min(len(one), len(other)) < 4:
+        return 1.0, 0.0
+    spread = float(np.sqrt((one.var() + other.var()) / 2))
+    return one_hump_p(along, seed), float((one.mean() - other.mean()) / max(spread, 1e-12))
+
+
+def _direction(shown: Array, groups: Array, held: Array) -> Array:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    model = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto").fit(shown, groups)
+    return np.asarray(model.decision_function(held))
+
+
+def in_two(where: Array) -> Array:
+    """Return two groups by Ward's linkage, (n,) of bool; the group with the fewer pictures is True."""
+    from sklearn.cluster import AgglomerativeClustering
+
+    groups = np.asarray(AgglomerativeClustering(2).fit_predict(where) == 1)
+    return groups if 2 * groups.sum() <= len(groups) else ~groups
+
+
+def places(bag: Bag) -> Array:
+    """Coordinates (n, components) in which every block has the same weight and content little; float64.
+
+    Every block is reduced on its own first: a wide block would drown a narrow one.
+    """
+    parts = []
+    for block, content in zip(bag.blocks, bag.content, strict=True):
+        spread = block.std(axis=0)
+        kept = spread > 1e-9 * max(1.0, float(np.abs(block).max()))
+        if not kept.any():
+            continue
+        scaled = (block[:, kept] - block[:, kept].mean(axis=0)) / spread[kept]
+        noise = content[np.ix_(kept, kept)] / np.outer(spread[kept], spread[kept])
+        reduced = principal(_quieted(scaled, noise), BLOCK_COMPONENTS)
+        parts.append(reduced / np.sqrt(max(float((reduced**2).sum(axis=1).mean()), 1e-12)))
+    return principal(np.hstack(parts), COMPONENTS) if parts else np.zeros((len(bag), 1))
+
+
+def _quieted(table: Array, noise: Array) -> Array:
+    """Divide out a covariance, mixed with the identity."""
+    size = len(noise)
+    total = float(np.trace(noise))
+    level = noise / total * size if total > 0 else np.eye(size)
+    values, vectors = np.linalg.eigh((1 - MIXED) * level + MIXED * np.eye(size))
+    return np.asarray(table @ (vectors / np.sqrt(np.maximum(values, 1e-9))))
+
+
+def principal(table: Array, components: int) -> Array:
+    """Principal coordinates with a fixed sign, so that no run mirrors another."""
+    centred = table - table.mean(axis=0)
+    left, scale, right = np.linalg.svd(centred, full_matrices=False)
+    count = min(components, int((scale > 1e-9 * max(scale[0], 1e-300)).sum()) or 1)
+    signs = np.sign(right[np.arange(count), np.abs(right[:count]).argmax(axis=1)])
+    return np.asarray(left[:, :count] * scale[:count] * np.where(signs == 0, 1.0, signs))

@@ -1,0 +1,154 @@
+"""Features of co-occurrence: which small steps of a picture's residuals follow one another.
+
+After the rich models of steganalysis (Fridrich and Kodovský 2012): several residual filters, each residual
+rounded to one of five symbols, counts of the symbols on neighbouring pixels. Counts of patterns that a
+change of sign or direction, a flip or a quarter turn makes of one another are added up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from whorl.records import Array, BadInput, Count, Floats
+
+VERSION = 1
+SYMBOLS = 5  # -2 to 2
+LONGEST = 5
+LINES = ((-1, 1), (1, -2, 1), (1, -3, 3, -1))  # first, second and third difference
+SQUARES = (
+    ((-1, 2, -1), (2, -4, 2), (-1, 2, -1)),
+    ((-1, 2, -2, 2, -1), (2, -6, 8, -6, 2), (-2, 8, -12, 8, -2), (2, -6, 8, -6, 2), (-1, 2, -2, 2, -1)),
+)
+
+
+def residuals(images: Array, order: Count = 3, step: float = 1.0, relative: bool = True) -> Floats:
+    """Square-rooted shares of the patterns that neighbouring residuals form, blind to flips and turns.
+
+    (n, h, w) -> (n, patterns): 8 groups of 39 patterns for order 3, of 169 for order 4.
+    A symbol is `step` wide in mean absolute residuals of the picture, or else in the filter's own unit.
+    Windows without any residual tell of the background and are left out.
+    """
+    if order > LONGEST:
+        raise BadInput(f"cooccurrence.residuals: order {order}: give 1 to {LONGEST}")
+    if not step > 0:
+        raise BadInput(f"cooccurrence.residuals: step {step}: give a number above 0")
+    least = max(5, order + 3)
+    if min(images.shape[1:]) < least:
+        raise BadInput(
+            f"cooccurrence.residuals needs pictures of {least} pixels or more: give --size {least}"
+        )
+    kinds = _kinds(order)
+    patterns = int(kinds.max()) + 1
+    table = np.empty((len(images), 2 * len(LINES) + len(SQUARES), patterns), np.float32)
+    for groups, image in zip(table, images, strict=True):
+        # Whole numbers: residuals are then exact, and the same after a flip or turn.
+        grey = np.rint(image).astype(np.int32)
+        for group, counts in zip(groups, _groups(grey, order, step, relative), strict=True):
+            joined = np.bincount(kinds, weights=counts, minlength=patterns)
+            group[:] = np.sqrt(joined / max(joined.sum(), 1.0))
+    return table.reshape(len(images), -1)
+
+
+def _groups(grey: Array, order: int, step: float, relative: bool) -> list[Array]:
+    """Counts of every pattern: each line filter along its direction and across it, then the squares."""
+    found = []
+    for line in LINES:
+        weights = np.asarray([line], np.int32)
+        level, upright = _filtered(grey, weights), _filtered(grey, weights.T)
+        cuts = _cuts((level, upright), step, relative, weights)
+        level_counts, upright_counts = (_kernels()[1](each, *cuts, order) for each in (level, upright))
+        found.append(level_counts[0] + upright_counts[1])
+        found.append(level_counts[1] + upright_counts[0])
+    for square in SQUARES:
+        weights = np.asarray(square, np.int32)
+        residual = _filtered(grey, weights)
+        found.append(_kernels()[1](residual, *_cuts((residual,), step, relative, weights), order).sum(axis=0))
+    return found
+
+
+def _filtered(grey: Array, weights: Array) -> Array:
+    residual: Array = _kernels()[0](grey, np.ascontiguousarray(weights))
+    return residual
+
+
+def _cuts(planes: tuple[Array, ...], step: float, relative: bool, weights: Array) -> tuple[float, float]:
+    """Absolute residuals above which a symbol is 1 and 2: half a unit and one and a half."""
+    unit = float(np.abs(weights).max())
+    if relative:
+        total = sum(int(np.abs(plane).sum(dtype=np.int64)) for plane in planes)
+        unit = total / max(sum(int(np.count_nonzero(plane)) for plane in planes), 1)
+    return 0.5 * step * unit, 1.5 * step * unit
+
+
+@cache
+def _kinds(order: int) -> Array:
+    """Class of each pattern by its code, three bits a symbol: with its reverse, its negative and both."""
+    patterns = np.stack(np.unravel_index(np.arange(SYMBOLS**order), (SYMBOLS,) * order), axis=1)
+    places = 1 << 3 * np.arange(order)[::-1]
+    negative = SYMBOLS - 1 - patterns
+    codes = patterns @ places
+    alike = (codes, patterns[:, ::-1] @ places, negative @ places, negative[:, ::-1] @ places)
+    kinds = np.zeros(1 << 3 * order, np.int64)
+    kinds[codes] = np.unique(np.minimum.reduce(alike), return_inverse=True)[1]
+    return kinds
+
+
+@cache
+def _kernels() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Compile on first use: importing numba takes longer than most commands."""
+    import numba
+
+    return (
+        numba.njit(_correlated, nogil=True, cache=True),
+        numba.njit(_counted, nogil=True, cache=True),
+    )
+
+
+def _correlated(grey: Array, weights: Array) -> Array:
+    """Correlate (h, w) with weights (a, b), whole numbers; (h - a + 1, w - b + 1)."""
+    rows, columns = grey.shape[0] - weights.shape[0] + 1, grey.shape[1] - weights.shape[1] + 1
+    result = np.zeros((rows, columns), np.int32)
+    for y in range(rows):
+        out = result[y]
+        for down in range(weights.shape[0]):
+            line = grey[y + down]
+            for across in range(weights.shape[1]):
+                weight = weights[down, across]
+                for x in range(columns):
+                    out[x] += weight * line[x + across]
+    return result
+
+
+def _counted(residual: Array, first: float, second: float, order: int) -> Array:
+    """Count the patterns of `order` symbols to the right and downwards, by code; (2, 8^order)."""
+    height, width = residual.shape
+    mask = np.int32((1 << 3 * order) - 1)
+    window = np.int32((1 << order) - 1)
+    counts = np.zeros((2, 1 << 3 * order), np.int64)
+    # Of each column going down: the pattern that ends here, and where in it a residual is.
+    code, some = np.zeros(width, np.int32), np.zeros(width, np.int32)
+    symbols = np.empty(width, np.int32)
+    one, two = int(first), int(second)  # whole residuals are above a cut if above its whole part
+    for y in range(height):
+        line = residual[y]
+        for x in range(width):
+            size = abs(line[x])
+            symbol = np.int32(size > one) + np.int32(size > two)
+            symbols[x] = np.int32(2) + (symbol if line[x] > 0 else -symbol)
+            code[x] = ((code[x] << 3) | symbols[x]) & mask
+            some[x] = ((some[x] << 1) | np.int32(size > 0)) & window
+        if y >= order - 1:
+            for x in range(width):
+                if some[x] != 0:
+                    counts[1, code[x]] += 1
+        running, any_ = np.int32(0), np.int32(0)
+        for x in range(width):
+            running = ((running << 3) | symbols[x]) & mask
+            any_ = ((any_ << 1) | np.int32(line[x] != 0)) & window
+            if x >= order - 1 and any_ != 0:
+                counts[0, running] += 1
+    return counts
