@@ -29,11 +29,13 @@ docs: $(VENV)/.developer
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/leaderboards.py
 	$(BIN)/python docs/results.py
+	$(BIN)/python docs/attribution.py
 
 docs-check: $(VENV)/.developer
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python docs/leaderboards.py --check
 	$(BIN)/python docs/results.py --check
+	$(BIN)/python docs/attribution.py --check
 
 bench: $(VENV)/.developer
 	$(BIN)/python benchmarks/ssim_pairs.py

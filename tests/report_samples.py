@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from whorl.outcomes import Attack, Attribution, Audit, Cluster, CountChoice, Exposed
+from whorl.outcomes import Attack, Attribution, Audit, Cluster, CountChoice, Exposed, Peak, Separation
 from whorl.records import Array, Interval, Measure, Quarantined
 
 PANEL = (
@@ -118,6 +118,7 @@ def attribution(count: int = 4, pictures: int = 600, side: int = 64, seed: int =
         quarantined=(Quarantined("bag/text.txt", "not a picture"),),
         notes=("All pictures were brought to 64×64.",),
         provenance=_provenance(0, 0, pictures) | {"command": "whorl attribute bag --seed 3"},
+        separations=tuple(_separation(one, other) for other in range(count) for one in range(other)),
     )
 
 
@@ -202,7 +203,15 @@ def hostile_attribution(one: Attribution, payload: str) -> Attribution:
         one,
         ids=tuple(payload for _ in one.ids),
         labels=tuple(rename[label] for label in one.labels),
-        clusters=tuple(dataclasses.replace(item, label=rename[item.label]) for item in one.clusters),
+        clusters=tuple(
+            dataclasses.replace(
+                item, label=rename[item.label], peaks=(Peak(2, "both", 9, "pattern", payload),)
+            )
+            for item in one.clusters
+        ),
+        separations=tuple(
+            Separation(rename[pair.one], rename[pair.other], ((payload, 1.0),)) for pair in one.separations
+        ),
         measures=tuple(Measure(payload, item.interval, {payload: 0.0}) for item in one.measures),
         why=payload,
         quarantined=tuple(Quarantined(payload, payload) for _ in one.quarantined),
@@ -261,7 +270,14 @@ def _cluster(index: int, group: Array, side: int, random: np.random.Generator) -
     radial = 2 + 4 * np.exp(-((rings - 0.2) ** 2) / 0.02) + 2.5 * bump
     size = int((group == index).sum())
     examples = tuple(int(row) for row in np.flatnonzero(group == index)[:8])
-    return Cluster(f"generator {index + 1}", size, examples, residual, np.log1p(power), radial)
+    found = (Peak(float(period), "horizontal", 14.0, "pattern", "probable cause: a planted grid"),)
+    name = f"generator {index + 1}"
+    return Cluster(name, size, examples, residual, np.log1p(power), radial, peaks=found[: index % 3])
+
+
+def _separation(one: int, other: int) -> Separation:
+    blocks = (("spectrum", 6.5), ("texture", 2.25))
+    return Separation(f"generator {one + 1}", f"generator {other + 1}", blocks)
 
 
 def _provenance(real: int, members: int, generated: int) -> dict[str, object]:

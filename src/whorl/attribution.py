@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from whorl import clusters, confounders, pipeline
+from whorl import clusters, confounders, pipeline, separations
 from whorl.arrays import digest_of_picture
 from whorl.clusters import Part
 from whorl.evaluate import label_measures
@@ -80,6 +80,13 @@ def attribute(
         notes=tuple(images.notes),
         provenance={**(provenance or {}), **_facts(images, recipe, settings)},
         confounders=confounders.compare(suspects, names, settings.seed),
+        separations=separations.separations(
+            bag,
+            [names[row] for row in order],
+            where,
+            separations.names_of(recipe.chain("features")),
+            settings.seed,
+        ),
     )
 
 
@@ -183,7 +190,7 @@ def _choices(
 
 def _further(parts: Sequence[Part]) -> tuple[float, float]:
     """The evidence that some part falls apart further: its p-value and the distance of its two groups."""
-    most = max(parts, key=lambda part: (part.divided, part.apart))
+    most = max(parts, key=lambda part: (part.evident, part.apart))
     return most.p_value, most.apart
 
 

@@ -8,7 +8,7 @@ from itself with more contrast, show content and not who made it: they are made 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from whorl.evidence.modes import one_hump_p
 from whorl.records import Array
 
 BLOCK_COMPONENTS = 12
-COMPONENTS = 12
+COMPONENTS = 24
+ROUNDS = 3  # times that coordinates are levelled by their nearest neighbours
 MIXED = 0.1  # share of plain weight in what content is weighed by, so that no direction counts without bound
 LEAST = 12  # pictures that make a generator
 HALVES = 4  # times that a part is cut in halves, each half judging what the other proposes
@@ -46,18 +47,20 @@ class Part:
     """Pictures that belong together so far: rows, the two groups they might be, and the evidence for it.
 
     `p_value` says how often one generator's pictures look as divided, `apart` how many of their own spreads
-    lie between the two groups; 1 and 0 where nothing could be tried.
+    lie between the two groups; 1 and 0 where nothing could be tried. `evident`: it, or some part of it, is
+    divided; several generators on one side blur the first cut and not the later ones.
     """
 
     rows: Array
     groups: Array
     p_value: float
     apart: float
+    evident: bool = False
 
     @property
     def divisible(self) -> bool:
         """Whether there are two groups, each large enough to be a generator."""
-        return len(self.groups) > 0 and min(self.groups.sum(), (~self.groups).sum()) >= LEAST
+        return len(self.groups) > 0 and int(min(self.groups.sum(), (~self.groups).sum())) >= LEAST
 
     @property
     def divided(self) -> bool:
@@ -79,25 +82,41 @@ def content_of(whole: Array, quarters: Array, altered: Array) -> Array:
 def divide(bag: Bag, seed: int, most: int = MOST, progress: Progress = silent) -> list[list[Part]]:
     """Return the divisions into 1, 2, 3 … parts, the most evident split first, up to `most` parts."""
     parts = [examine(bag, np.arange(len(bag)), seed)]
-    found = [list(parts)]
-    while len(parts) < most:
-        progress("dividing", len(parts), most)
-        able = [place for place, part in enumerate(parts) if part.divisible]
+    halves: dict[int, tuple[Part, Part]] = {}  # by the identity of the part that was cut
+    leaves = list(parts)
+    while len(leaves) < most:
+        progress("dividing", len(leaves), most)
+        able = [part for part in leaves if part.divisible]
         if not able:
             break
-        chosen = max(able, key=lambda place: (parts[place].divided, parts[place].apart))
-        part = parts.pop(chosen)
-        for side in (part.groups, ~part.groups):
-            parts.append(examine(bag, part.rows[side], seed))
-        found.append(list(parts))
+        chosen = max(able, key=lambda part: (part.divided, part.apart))
+        sides = tuple(examine(bag, chosen.rows[side], seed) for side in (chosen.groups, ~chosen.groups))
+        halves[id(chosen)] = (sides[0], sides[1])
+        leaves = [part for part in leaves if part is not chosen] + list(sides)
     progress("dividing", most, most)
-    return found
+    return _in_order(parts[0], halves)
+
+
+def _in_order(first: Part, halves: dict[int, tuple[Part, Part]]) -> list[list[Part]]:
+    """Cut what is evident first, the widest gap before others."""
+
+    def evident(part: Part) -> bool:
+        return part.divided or any(evident(half) for half in halves.get(id(part), ()))
+
+    parts, found = [first], []
+    while True:
+        found.append([replace(part, evident=evident(part)) for part in parts])
+        able = [part for part in parts if id(part) in halves]
+        if not able:
+            return found
+        chosen = max(able, key=lambda part: (evident(part), part.apart))
+        parts = [part for part in parts if part is not chosen] + list(halves[id(chosen)])
 
 
 def supported(divisions: Sequence[Sequence[Part]]) -> int:
-    """Return the first number of parts of which none falls apart any further."""
+    """Return the first number of parts of which none is evidently divided."""
     for parts in divisions:
-        if not any(part.divided for part in parts):
+        if not any(part.evident for part in parts):
             return len(parts)
     return len(divisions[-1])
 
@@ -159,6 +178,11 @@ def in_two(where: Array) -> Array:
 
 
 def places(bag: Bag) -> Array:
+    """Coordinates (n, components) that are alike in spread for pictures of one generator; float64."""
+    return _levelled(joined(bag))
+
+
+def joined(bag: Bag) -> Array:
     """Coordinates (n, components) in which every block has the same weight and content little; float64.
 
     Every block is reduced on its own first: a wide block would drown a narrow one.
@@ -176,12 +200,28 @@ def places(bag: Bag) -> Array:
     return principal(np.hstack(parts), COMPONENTS) if parts else np.zeros((len(bag), 1))
 
 
-def _quieted(table: Array, noise: Array) -> Array:
+def _levelled(where: Array) -> Array:
+    """Divide out the differences between nearest neighbours: mostly pictures of one generator."""
+    from sklearn.neighbors import NearestNeighbors
+
+    count, size = where.shape
+    nearest = int(np.clip(count // 25, 2, 10))
+    if count <= nearest + 1:
+        return where
+    share = min(0.9, 0.05 + size / count)
+    for _ in range(ROUNDS):
+        around = NearestNeighbors(n_neighbors=nearest + 1).fit(where).kneighbors(return_distance=False)
+        gaps = (where[:, None, :] - where[around[:, 1:]]).reshape(-1, size)
+        where = _quieted(where, gaps.T @ gaps / len(gaps), share)
+    return principal(where, size)
+
+
+def _quieted(table: Array, noise: Array, mixed: float = MIXED) -> Array:
     """Divide out a covariance, mixed with the identity."""
     size = len(noise)
     total = float(np.trace(noise))
     level = noise / total * size if total > 0 else np.eye(size)
-    values, vectors = np.linalg.eigh((1 - MIXED) * level + MIXED * np.eye(size))
+    values, vectors = np.linalg.eigh((1 - mixed) * level + mixed * np.eye(size))
     return np.asarray(table @ (vectors / np.sqrt(np.maximum(values, 1e-9))))
 
 

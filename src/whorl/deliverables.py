@@ -201,8 +201,12 @@ def _attribution_content(record: Attribution) -> dict[str, Any]:
                 "size": cluster.size,
                 "share": cluster.size / total,
                 "explained_by": explained.get(cluster.label, ()),
+                "peaks": cluster.peaks,
             }
             for cluster in record.clusters
+        ],
+        "separations": [
+            {"groups": [pair.one, pair.other], "spreads": dict(pair.blocks)} for pair in record.separations
         ],
         "confounders": content(record.confounders),
         "measures": record.measures,

@@ -1,4 +1,4 @@
-"""What each group's fingerprint looks like: mean residual, spectrum, radial curve, typical pictures."""
+"""What each group's fingerprint looks like: mean residual, spectrum, autocorrelation, peaks, examples."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from whorl import peaks
 from whorl.outcomes import Cluster
 from whorl.records import Array, ImageSet
 
@@ -14,6 +15,7 @@ BATCH = 64
 RINGS = 48
 SMALLEST = 32  # pixels that a quarter keeps, so that every feature can look at it
 GAIN = 1.4
+REACH = 32  # pixels that the autocorrelation looks away, a quarter of the picture at most
 
 
 def looks(images: ImageSet, labels: Sequence[str], confidence: Array) -> tuple[Cluster, ...]:
@@ -23,12 +25,15 @@ def looks(images: ImageSet, labels: Sequence[str], confidence: Array) -> tuple[C
     shape = images.pixels.shape[1:]
     residual = {name: np.zeros(shape) for name in names}
     power = {name: np.zeros(shape) for name in names}
+    contrast = {name: np.zeros(shape) for name in names}
     for start in range(0, len(images), BATCH):
         high, energy = _residuals(images.pixels[start : start + BATCH])
+        steps = _contrasts(images.pixels[start : start + BATCH])
         part = wanted[start : start + BATCH]
         for name in np.unique(part):
             residual[str(name)] += high[part == name].sum(axis=0)
             power[str(name)] += energy[part == name].sum(axis=0)
+            contrast[str(name)] += steps[part == name].sum(axis=0)
     found = []
     for name in names:
         rows = np.flatnonzero(wanted == name)
@@ -41,6 +46,8 @@ def looks(images: ImageSet, labels: Sequence[str], confidence: Array) -> tuple[C
                 residual=np.asarray(residual[name] / len(rows), np.float32),
                 spectrum=np.asarray(np.log(mean_power + 1e-3), np.float32),
                 radial=_radial(mean_power),
+                autocorrelation=_autocorrelation(mean_power),
+                peaks=peaks.peaks(mean_power, contrast[name] / len(rows)),
             )
         )
     return tuple(found)
@@ -69,10 +76,44 @@ def _residuals(stack: Array) -> tuple[Array, Array]:
 
     grey = np.asarray(stack, np.float32)
     high = grey - gaussian_filter(grey, [0.0, 1.5, 1.5])
-    height, width = high.shape[1:]
-    taper = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
-    transform = np.fft.fftshift(np.fft.fft2(high * taper), axes=(1, 2))
-    return high, np.asarray((transform.real**2 + transform.imag**2) / np.sum(taper**2))
+    return high, _power(high, high.shape[1:])
+
+
+def _contrasts(stack: Array) -> Array:
+    """Power of how strong the steps to the right and down are: seams and enlarging repeat in that."""
+    from scipy.ndimage import gaussian_filter
+
+    grey = np.asarray(stack, np.float32)
+    total = np.zeros(grey.shape)
+    for step in (grey[:, :-1, 1:] - grey[:, :-1, :-1], grey[:, 1:, :-1] - grey[:, :-1, :-1]):
+        # Logarithms, so that a few strong edges of the anatomy do not count for more than all the rest.
+        strength = np.log1p(np.abs(step))
+        total += _power(strength - gaussian_filter(strength, [0.0, 4.0, 4.0]), grey.shape[1:])
+    return total
+
+
+def _power(stack: Array, shape: tuple[int, ...]) -> Array:
+    """Centred power spectra, (n, *shape), of pictures that fade towards their borders."""
+    taper = _taper(stack.shape[1:])
+    transform = np.fft.fftshift(np.fft.fft2(stack * taper, s=shape), axes=(1, 2))
+    return np.asarray((transform.real**2 + transform.imag**2) / np.sum(taper**2))
+
+
+def _taper(shape: tuple[int, ...]) -> Array:
+    height, width = shape
+    return np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
+
+
+def _autocorrelation(power: Array) -> Array:
+    """Likeness of the residual to itself moved, 1 in the centre, from its power; 0 where there is none."""
+    reach = min(REACH, min(power.shape) // 4)
+    faded = np.abs(np.fft.fft2(_taper(power.shape))) ** 2
+    moved = [np.fft.fftshift(np.fft.ifft2(part).real) for part in (np.fft.ifftshift(power), faded)]
+    top, left = power.shape[0] // 2, power.shape[1] // 2
+    window = slice(top - reach, top + reach + 1), slice(left - reach, left + reach + 1)
+    found = moved[0][window] / moved[1][window]
+    centre = float(found[reach, reach])
+    return np.asarray(found / centre if centre > 1e-9 else np.zeros_like(found), np.float32)
 
 
 def _examples(rows: Array, confidence: Array) -> tuple[int, ...]:

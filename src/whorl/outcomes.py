@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -102,12 +102,28 @@ class CountChoice:
     apart_further: float
 
 
+@dataclass(frozen=True)
+class Peak:
+    """A regular pattern that a group's pictures share: period in pixels, direction, strength, likely cause.
+
+    `ratio` is its power over that of its neighbourhood. `seen_in` says where: in the residual itself
+    ("pattern"), or in how strong the steps from pixel to pixel are ("contrast").
+    """
+
+    period: float
+    direction: Literal["horizontal", "vertical", "diagonal", "both"]
+    ratio: float
+    seen_in: Literal["pattern", "contrast"]
+    cause: str
+
+
 @dataclass(frozen=True, eq=False)
 class Cluster:
     """One presumed generator: its size, typical pictures (indices) and what its fingerprint looks like.
 
     `residual` (h, w) is the mean high-pass residual, `spectrum` (h, w) the centred mean log power
-    spectrum of the residual, `radial` (r,) its average over rings from low to high frequency.
+    spectrum of the residual, `radial` (r,) its average over rings from low to high frequency,
+    `autocorrelation` (2 r + 1, 2 r + 1) how like the residual is to itself moved by up to r pixels.
     """
 
     label: str
@@ -116,6 +132,17 @@ class Cluster:
     residual: Array
     spectrum: Array
     radial: Array
+    autocorrelation: Array = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    peaks: tuple[Peak, ...] = ()
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How far two groups lie apart in every block of features, in spreads: (name, spreads) a block."""
+
+    one: str
+    other: str
+    blocks: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,3 +163,4 @@ class Attribution:
     notes: tuple[str, ...]
     provenance: Mapping[str, Any]
     confounders: tuple[Confounder, ...] = ()
+    separations: tuple[Separation, ...] = ()

@@ -38,6 +38,8 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
         frozenset(
             {
                 "whorl.fingerprints",
+                "whorl.peaks",
+                "whorl.separations",
                 "whorl.forge",
                 "whorl.executors",
                 "whorl.clusters",

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from whorl import api, images
+from whorl import api, clusters, images
 from whorl.attribution import attribute
-from whorl.clusters import Bag, places
+from whorl.clusters import Bag
 from whorl.forge import editions
 from whorl.metrics import adjusted_rand_index
 from whorl.pipeline import Settings
@@ -44,7 +44,7 @@ def ask(bag: ImageSet, **more):
 
 def joined(blocks) -> np.ndarray:
     """Coordinates of blocks of features in which nothing is known to be content."""
-    return places(Bag(tuple(blocks), tuple(np.zeros((block.shape[1],) * 2) for block in blocks)))
+    return clusters.joined(Bag(tuple(blocks), tuple(np.zeros((block.shape[1],) * 2) for block in blocks)))
 
 
 def partition(ids, labels) -> set[frozenset[str]]:

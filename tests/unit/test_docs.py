@@ -263,6 +263,8 @@ def test_concepts_state_the_thresholds_of_the_code():
         f"humps at least {clusters.APART:g} of their own spreads apart, and {clusters.LEAST} pictures a side",
         f"halved {clusters.HALVES} times",
         f"at most {clusters.BLOCK_COMPONENTS} principal components",
+        f"the whole is reduced to {clusters.COMPONENTS}. Otherwise",
+        f"Then, {clusters.ROUNDS} times,",
         f"up to {attribution.LOOKED_AT} pictures of the bag",
         f"{attribution.RESAMPLES} random halves of the pictures",
         f"{attribution.FOLDS} folds, {attribution.REPEATS} times",

@@ -206,13 +206,15 @@ def _tell_audit(report: AuditReport, page: Path) -> None:
 
 
 def _tell_attribution(report: AttributionReport, page: Path) -> None:
-    from whorl.display import chance, interval, print_table, report_files, say
+    from whorl.display import chance, interval, plain, print_table, report_files, say
+    from whorl.report.confounder_view import headline
 
     record = report.record
     say(f"{record.count} {'generator' if record.count == 1 else 'generators'}. {record.why}")
     total = len(record.ids)
     rows = [[cluster.label, str(cluster.size), f"{cluster.size / total:.1%}"] for cluster in record.clusters]
     print_table(["generator", "pictures", "share"], rows)
+    say(plain(headline(record.confounders, record.count)))
     for measure in record.measures:
         say(f"{measure.name.replace('_', ' ')}: {interval(measure.interval)}; {chance(measure.chance)}")
     report_files(record.quarantined, record.notes, page)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from whorl.outcomes import Attribution, Cluster
+from whorl.outcomes import Attribution, Cluster, Peak
 from whorl.records import Array
 from whorl.report import maps, pictures, wording
 from whorl.report.confounder_view import confounder_view
@@ -20,6 +20,13 @@ STRIP = 8
 DOUBTFUL = 10
 LONGEST = 256
 THUMBNAIL = 128
+LIKENESS = 0.5  # of the autocorrelation: its end of the colour scale
+REPEATS = {
+    "horizontal": "across",
+    "vertical": "down",
+    "diagonal": "diagonally",
+    "both": "across and down",
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,8 @@ class Card:
     swatch: Markup
     residual: Shown
     spectrum: Shown
+    autocorrelation: Shown | None
+    peaks: tuple[str, ...]
     strip: tuple[tuple[str, Shown], ...]
 
 
@@ -48,6 +57,7 @@ def attribution_view(attribution: Attribution, images: Mapping[int, Array] | Non
         "scatter": scatter,
         "points_shown": shown,
         "radial": maps.radial_plot(attribution.clusters) if attribution.clusters else None,
+        "separations": separation_table(attribution),
         "doubtful": _doubtful(attribution),
         "quarantine": left_out(attribution.quarantined),
         "repeat": repetition(attribution.provenance),
@@ -68,7 +78,7 @@ def _cards(attribution: Attribution, images: Mapping[int, Array] | None) -> dict
     """Return a card for every cluster, all residuals and all spectra on one scale each."""
     clusters = attribution.clusters
     if not clusters:
-        return {"cards": [], "residual_bar": None, "spectrum_bar": None}
+        return {"cards": [], "residual_bar": None, "spectrum_bar": None, "likeness_bar": None}
     limit = pictures.limit_of([cluster.residual for cluster in clusters])
     low, high = pictures.bounds_of([cluster.spectrum for cluster in clusters])
     cards = []
@@ -82,10 +92,58 @@ def _cards(attribution: Attribution, images: Mapping[int, Array] | None) -> dict
                 maps.swatch(index),
                 pictures.signed(cluster.residual, limit, LONGEST),
                 pictures.power(cluster.spectrum, low, high, LONGEST),
+                pictures.signed(_without_centre(cluster.autocorrelation), LIKENESS, LONGEST)
+                if cluster.autocorrelation.size
+                else None,
+                tuple(peak_words(peak) for peak in cluster.peaks),
                 _strip(attribution, cluster, images or {}),
             )
         )
-    return {"cards": cards} | _bars(limit, low, high)
+    shown = any(card.autocorrelation for card in cards)
+    bars = _bars(limit, low, high) | {"likeness_bar": _likeness_bar() if shown else None}
+    return {"cards": cards} | bars
+
+
+def peak_words(peak: Peak) -> str:
+    """Say what one peak is: period, direction, strength, where it shows, and what probably made it."""
+    where = "in the residual" if peak.seen_in == "pattern" else "in the steps between neighbouring pixels"
+    strength = wording.whole(round(peak.ratio)) if peak.ratio >= 10 else wording.number(peak.ratio, 1)
+    return (
+        f"Every {peak.period:g} pixels {REPEATS[peak.direction]}, {where}, {strength} times the background; "
+        f"{peak.cause}."
+    )
+
+
+def separation_table(attribution: Attribution) -> dict[str, Any] | None:
+    """Return the table of pairs by blocks: names, rows with the largest block marked, whether pairs lack."""
+    pairs = attribution.separations
+    if not pairs:
+        return None
+    rows = []
+    for pair in pairs:
+        values = [value for _, value in pair.blocks]
+        largest = max(values, default=0.0)
+        cells = [(wording.number(value, 1), value == largest > 0) for value in values]
+        rows.append((pair.one, pair.other, cells))
+    groups = len(attribution.clusters)
+    return {
+        "names": [name for name, _ in pairs[0].blocks],
+        "rows": rows,
+        "some": len(pairs) < groups * (groups - 1) // 2,
+    }
+
+
+def _without_centre(autocorrelation: Array) -> Array:
+    """The same map without its centre, which is 1 whatever the pictures."""
+    shown = np.array(autocorrelation, dtype=np.float64)
+    shown[shown.shape[0] // 2, shown.shape[1] // 2] = 0.0
+    return shown
+
+
+def _likeness_bar() -> Markup:
+    ends = {"low": f"{wording.MINUS}{LIKENESS:g}", "middle": "0", "high": f"+{LIKENESS:g}"}
+    title = f"Colour scale of the autocorrelations, {ends['low']} to {ends['high']}"
+    return maps.colour_bar(pictures.SIGNED, {"title": title} | ends, "likeness-scale")
 
 
 def _bars(limit: float, low: float, high: float) -> dict[str, Markup]:

@@ -1,0 +1,134 @@
+"""Write attribution.md from docs/data/attribution.json, which `benchmarks/attribution.py` makes.
+
+`python docs/attribution.py` writes it, `python docs/attribution.py --check` says whether it is stale.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scipy.stats import binomtest
+
+PAGE = Path(__file__).with_name("attribution.md")
+PROSE = Path(__file__).with_name("attribution.md.in")
+DATA = Path(__file__).parent / "data" / "attribution.json"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the page, or with `--check` say whether it is stale."""
+    if arguments not in ([], ["--check"]):
+        sys.stderr.write("usage: python docs/attribution.py [--check]\n")
+        return 2
+    text = page(json.loads(DATA.read_text(encoding="utf-8")))
+    if not arguments:
+        PAGE.write_text(text, encoding="utf-8", newline="\n")
+        return 0
+    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
+        return 0
+    sys.stderr.write("docs/attribution.md is stale: run `make docs`\n")
+    return 1
+
+
+def page(content: Mapping[str, Any]) -> str:
+    """Return the whole page: the prose with every number put in."""
+    kinds = {name: part for name, part in content.items() if isinstance(part, dict)}
+    fields = {
+        "seed": content["seed"],
+        "changes": changes(kinds),
+        "counts": counts(kinds),
+        "bags": bags(kinds),
+        "recognised": recognised(kinds),
+    }
+    return PROSE.read_text(encoding="utf-8").format(**fields).rstrip("\n") + "\n"
+
+
+def changes(kinds: Mapping[str, Any]) -> str:
+    """The adjusted Rand index after every change, one column for each kind of content."""
+    rows = [
+        [first["change"], *(f"{part['changes'][place]['ari']:.3f}" for part in kinds.values())]
+        for place, first in enumerate(next(iter(kinds.values()))["changes"])
+    ]
+    pair = ["two that differ in the seed of their filters only, clean"]
+    rows.append([*pair, *(f"{part['pair']['ari']:.3f}" for part in kinds.values())])
+    return table(["every picture", *kinds], rows)
+
+
+def counts(kinds: Mapping[str, Any]) -> str:
+    """How often the number was right, with the interval of so few bags."""
+    rows = []
+    for kind, part in kinds.items():
+        found = part["counted"]["bags"]
+        right = sum(one["found"] == len(one["generators"]) for one in found)
+        alone = {name: draws for name, draws in part["counted"]["alone"].items() if name != "real"}
+        whole = sum(count == 1 for draws in alone.values() for count in draws)
+        real = part["counted"]["alone"]["real"]
+        rows.append(
+            [
+                kind,
+                share(right, len(found)),
+                share(whole, sum(map(len, alone.values()))),
+                share(sum(count == 1 for count in real), len(real)),
+            ]
+        )
+    header = ["content", "bags with the right number", "one generator called one", "real pictures called one"]
+    return table(header, rows)
+
+
+def bags(kinds: Mapping[str, Any]) -> str:
+    """Every bag whose number was wrong or whose groups are not right."""
+    rows = [
+        [kind, ", ".join(one["generators"]), str(one["pictures"]), str(one["found"]), f"{one['ari']:.3f}"]
+        for kind, part in kinds.items()
+        for one in part["counted"]["bags"]
+        if one["found"] != len(one["generators"]) or one["ari"] < 0.99
+    ]
+    split = [
+        [kind, name, "", ", ".join(map(str, draws)), ""]
+        for kind, part in kinds.items()
+        for name, draws in part["counted"]["alone"].items()
+        if any(count > 1 for count in draws)
+    ]
+    if not rows + split:
+        return "No bag was counted wrongly, and none divided with an adjusted Rand index below 0.99."
+    return table(["content", "generators", "pictures", "found", "ARI"], rows + split)
+
+
+def recognised(kinds: Mapping[str, Any]) -> str:
+    """Each generator left out in turn: area under the curve, strangers found, own pictures refused."""
+    rows = [
+        [kind, name, f"{area:.3f}", f"{found:.1%}", f"{refused:.2%}"]
+        for kind, part in kinds.items()
+        for name, area, found, refused in part["recognised"]["left_out"]
+    ]
+    for kind, part in kinds.items():
+        left = part["recognised"]["left_out"]
+        means = [sum(row[place] for row in left) / len(left) for place in (1, 2, 3)]
+        rows.append([kind, "**mean**", f"{means[0]:.3f}", f"{means[1]:.1%}", f"{means[2]:.2%}"])
+    header = [
+        "content",
+        "left out",
+        "AUROC",
+        "strangers called unknown at 1 %",
+        "enrolled called unknown at 1 %",
+    ]
+    return table(header, rows)
+
+
+def share(right: int, total: int) -> str:
+    """A share with its 95 % interval."""
+    found = binomtest(right, total).proportion_ci(method="wilson")
+    return f"{right} of {total} [{found.low:.0%}, {found.high:.0%}]"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
