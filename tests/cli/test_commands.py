@@ -141,7 +141,7 @@ def test_an_attribution_writes_labels_and_says_how_good_they_are(phantom, tmp_pa
     command = ("attribute", edition / "test" / "images", "--answers", edition / "answers.csv", "--out", out)
     content = json.loads(fine(capsys, *command, "--json"))
     assert content == json.loads((out / "attribution.json").read_text())
-    assert (content["schema"], content["count"], content["count_given"]) == ("whorl.attribution/1", 3, False)
+    assert (content["schema"], content["count"], content["count_given"]) == ("whorl.attribution/2", 3, False)
     assert sum(cluster["size"] for cluster in content["clusters"]) == 72
     ari = next(one for one in content["measures"] if one["name"] == "adjusted_rand_index")
     assert ari["interval"]["estimate"] > 0.9 and abs(ari["chance"]["shuffled labels"]) < 0.05

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from whorl.records import Array, BadInput, Floats, ImageSet, Problem, Scores
+from whorl.records import Array, BadInput, Count, Floats, ImageSet, Problem, Scores
 
 VERSION = 2
 TRANSDUCTIVE = ("kmeans", "ward", "gmm", "tsne", "dbscan", "hdbscan")
@@ -85,7 +85,7 @@ def tsne(
     features: Features,
     seed: int = 0,
     clusters: int | None = None,
-    components: float | int | None = 50,
+    components: Count | None = 50,
     standardise: bool = False,
     perplexity: float = 30.0,
     grouping: Literal["ward", "kmeans"] = "ward",
