@@ -1,10 +1,10 @@
 """How well generators are told apart, counted, recognised: `python benchmarks/attribution.py [images.csv]`.
 
 Nine generators, and two that differ in nothing but the seed of their filters, learn from random members of
-made-up patients and, with a table as for `lidc_editions.py`, of real ones. Measured: the adjusted Rand index with the number given, clean and after one
-change of processing at a time; how often the number is right without being told; whether one generator, and
-real pictures, stay whole; and recognising enrolled generators, each left out in turn. `--results FILE.json`
-is what `python docs/attribution.py` reads.
+made-up patients and, with a table as for `lidc_editions.py`, of real ones. Measured: the adjusted Rand index
+with the number given, clean and after one change of processing at a time; how often the number is right
+without being told; whether one generator, and real pictures, stay whole; and recognising enrolled generators,
+each left out in turn. `--results FILE.json` is what `python docs/attribution.py` reads.
 """
 
 from __future__ import annotations
