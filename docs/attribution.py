@@ -5,32 +5,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pages
+from pages import table
 from scipy.stats import binomtest
 
 PAGE = Path(__file__).with_name("attribution.md")
 PROSE = Path(__file__).with_name("attribution.md.in")
 DATA = Path(__file__).parent / "data" / "attribution.json"
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Write the page, or with `--check` say whether it is stale."""
-    if arguments not in ([], ["--check"]):
-        sys.stderr.write("usage: python docs/attribution.py [--check]\n")
-        return 2
-    text = page(json.loads(DATA.read_text(encoding="utf-8")))
-    if not arguments:
-        PAGE.write_text(text, encoding="utf-8", newline="\n")
-        return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    sys.stderr.write("docs/attribution.md is stale: run `make docs`\n")
-    return 1
 
 
 def page(content: Mapping[str, Any]) -> str:
@@ -124,11 +110,5 @@ def share(right: int, total: int) -> str:
     return f"{right} of {total} [{found.low:.0%}, {found.high:.0%}]"
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(pages.main(PAGE, DATA, page, sys.argv[1:]))

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pages
+from pages import table
 
 from whorl import recipes
 from whorl.evidence.exact import benjamini_hochberg
@@ -24,21 +26,6 @@ TITLES = {
 }
 HEADER = ("recipe", "fidelity", "AUC", "found at 1 %", "F1", "says used", "q", "F1 on dev", "lost since dev")
 Run = Mapping[str, Any]
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Write the page, or with `--check` say whether it is stale."""
-    if arguments not in ([], ["--check"]):
-        sys.stderr.write("usage: python docs/results.py [--check]\n")
-        return 2
-    text = page(json.loads(DATA.read_text(encoding="utf-8")))
-    if not arguments:
-        PAGE.write_text(text, encoding="utf-8", newline="\n")
-        return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    sys.stderr.write("docs/results.md is stale: run `make docs`\n")
-    return 1
 
 
 def page(content: Mapping[str, Any]) -> str:
@@ -141,11 +128,5 @@ def interval(found: Sequence[float], signed: bool = False) -> str:
     return f"{estimate} [{low}, {high}]"
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(pages.main(PAGE, DATA, page, sys.argv[1:]))

@@ -218,6 +218,16 @@ class Scores:
             raise ValueError(f"scores of {self.recipe or 'a step'} are not finite")
 
 
+def group_count(problem: Problem, clusters: int | None) -> int:
+    """Return how many groups to make: the number a recipe fixes, or the one that the problem tells."""
+    count = problem.count if clusters is None else clusters
+    if count is None:
+        raise BadInput("this recipe needs the number of generators: -k N, or generators = N in edition.toml")
+    if not 1 <= count <= len(problem.queries):
+        raise BadInput(f"cannot make {count} groups of {len(problem.queries)} pictures")
+    return count
+
+
 def one_column(problem: Problem, values: Array, nearest: Array | None = None) -> Scores:
     """Return the table of a method that gives one number per query, whatever generator it is."""
     table = np.asarray(values, np.float32).reshape(-1, 1)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import shutil
-import tomllib
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,35 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from organised import KERNELS, SEED, SMALL, pictures, rows, toml
 from whorl.arrays import digest_of_picture
 from whorl.challenge import editions
 from whorl.forge.organiser import Plan, organise
-from whorl.forge.phantom import draw_hospital
 from whorl.records import BadInput, ImageSet
-
-SEED = 2**60 + 7
-SMALL = {"generated": 6, "dev_generated": 4}
-KERNELS = Plan(("kernels:bandwidth=0.2",), **SMALL)
-
-
-def pictures(patients=24, slices=2, first=0, size=32):
-    hospital = draw_hospital(patients=patients, slices=slices, size=size, seed=2, first_patient=first)
-    digests = tuple(map(digest_of_picture, hospital.pixels))
-    return ImageSet("real", hospital.ids, hospital.pixels, digests, hospital.patients)
-
-
-def rows(file):
-    with file.open(newline="") as text:
-        return list(csv.DictReader(text))
 
 
 def content(root):
     """Every file below a folder with its bytes."""
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-
-
-def toml(file):
-    return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")

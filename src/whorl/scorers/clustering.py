@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from whorl.records import Array, BadInput, Count, Floats, ImageSet, Problem, Scores
+from whorl.records import Array, Count, Floats, ImageSet, Problem, Scores, group_count
 
 VERSION = 2
 TRANSDUCTIVE = ("kmeans", "ward", "gmm", "tsne", "dbscan", "hdbscan")
@@ -33,7 +33,7 @@ def kmeans(
     from sklearn.cluster import KMeans
 
     vectors, places = _vectors(problem, features, components, standardise, seed)
-    model = KMeans(_count(problem, clusters), n_init=10, max_iter=300, random_state=seed)
+    model = KMeans(group_count(problem, clusters), n_init=10, max_iter=300, random_state=seed)
     return _table(problem, model.fit_predict(vectors)[places])
 
 
@@ -52,7 +52,7 @@ def ward(
     from sklearn.cluster import AgglomerativeClustering
 
     vectors, places = _vectors(problem, features, components, standardise, seed)
-    model = AgglomerativeClustering(_count(problem, clusters))
+    model = AgglomerativeClustering(group_count(problem, clusters))
     return _table(problem, model.fit_predict(vectors)[places])
 
 
@@ -74,7 +74,7 @@ def gmm(
 
     vectors, places = _vectors(problem, features, components, standardise, seed)
     model = GaussianMixture(
-        _count(problem, clusters), covariance_type=covariance, init_params=start, random_state=seed
+        group_count(problem, clusters), covariance_type=covariance, init_params=start, random_state=seed
     )
     chances = model.fit(vectors).predict_proba(vectors)[places]
     return _table(problem, chances.argmax(axis=1), chances)
@@ -97,7 +97,7 @@ def tsne(
     from sklearn.cluster import AgglomerativeClustering, KMeans
 
     vectors, places = _vectors(problem, features, components, standardise, seed)
-    plane, count = _plane(vectors, perplexity, seed), _count(problem, clusters)
+    plane, count = _plane(vectors, perplexity, seed), group_count(problem, clusters)
     model = (
         AgglomerativeClustering(count)
         if grouping == "ward"
@@ -181,15 +181,6 @@ def _plane(vectors: Array, perplexity: float, seed: int) -> Array:
     # Threads add their parts in any order, and the layout magnifies the last bit.
     with threadpool_limits(1):
         return np.asarray(model.fit_transform(vectors), np.float64)
-
-
-def _count(problem: Problem, clusters: int | None) -> int:
-    count = problem.count if clusters is None else clusters
-    if count is None:
-        raise BadInput("this recipe needs the number of generators: -k N, or generators = N in edition.toml")
-    if not 1 <= count <= len(problem.queries):
-        raise BadInput(f"cannot make {count} groups of {len(problem.queries)} pictures")
-    return count
 
 
 def _knee(vectors: Array, least: int) -> float:

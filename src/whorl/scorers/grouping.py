@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from whorl.records import Array, BadInput, Count, ImageSet, Problem, Scores, Share, Verdicts
+from whorl.records import Array, BadInput, Count, ImageSet, Problem, Scores, Share, Verdicts, group_count
 
 VERSION = 1
 TRANSDUCTIVE = ("pseudo", "vote", "rerank")
@@ -45,7 +45,7 @@ def pseudo(
     train = [names.index(label) for label in labels]
     both = _standardised(np.concatenate([rows, asked[order]]))
     learnt, queries = both[: len(rows)], both[len(rows) :]
-    model = KMeans(_count(problem, clusters), n_init=10, random_state=seed).fit(queries)
+    model = KMeans(group_count(problem, clusters), n_init=10, random_state=seed).fit(queries)
     distance = ((queries - model.cluster_centers_[model.labels_]) ** 2).sum(axis=1)
     examples = [learnt]
     for cluster in _unmatched(model.cluster_centers_, _means(learnt, train)):
@@ -149,15 +149,6 @@ def _unmatched(centres: Array, means: Array) -> list[int]:
 
 def _new_name(names: Sequence[str]) -> str:
     return next(name for name in (f"new {i}" for i in range(1, len(names) + 2)) if name not in names)
-
-
-def _count(problem: Problem, clusters: int | None) -> int:
-    count = problem.count if clusters is None else clusters
-    if count is None:
-        raise BadInput("this recipe needs the number of generators: -k N, or generators = N in edition.toml")
-    if not 1 <= count <= len(problem.queries):
-        raise BadInput(f"cannot make {count} groups of {len(problem.queries)} pictures")
-    return count
 
 
 def _codes(outcomes: Outcomes, recipes: Sequence[str]) -> Array:
