@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from whorl import pipeline
+from whorl import pipeline, setwise
+from whorl.cohort import Cohort, check_disjoint, cohort
 from whorl.compare import silent
-from whorl.conclusions import Rules, conclude
-from whorl.evidence.intervals import auc_interval, bootstrap_weights, tpr_interval
+from whorl.conclusions import Found, Rules, conclude
+from whorl.evidence.intervals import Resamples, auc_interval, bootstrap_weights, tpr_interval
 from whorl.evidence.permutation import PanelTest, member_patients, permutation_test
 from whorl.evidence.power import detectable_auc
+from whorl.evidence.sets import Kernels
+from whorl.evidence.stacking import FOLDS, Stack, stack
 from whorl.executors import Executor, InProcess
-from whorl.outcomes import Attack, Audit, Exposed
+from whorl.exposure import copies_column, exposed, near_copies
+from whorl.folding import folds_of
+from whorl.outcomes import Attack, Audit, Planted, WholeSet
 from whorl.pipeline import Settings
-from whorl.records import Array, BadInput, ImageSet, Problem, Recipe, Scores
+from whorl.planting import plant
+from whorl.records import Array, BadInput, ImageSet, Interval, Problem, Recipe, Scores
 
-SHOWN = 24
+COMBINED = "combined"
 FEW_HOLDOUT = 300  # below, the interval of the share found at 1 % covers less than it says
-
-
-@dataclass(frozen=True, eq=False)
-class Real:
-    """The real pictures of an audit, members first, and the neutral order in which methods see them."""
-
-    ids: tuple[str, ...]
-    roles: tuple[str, ...]
-    patients: tuple[str, ...]
-    order: Array
-    queries: ImageSet
-
-    @property
-    def members(self) -> Array:
-        """Which pictures are members, (n,) of bool."""
-        return np.asarray([role == "member" for role in self.roles])
 
 
 def audit(
@@ -55,20 +45,23 @@ def audit(
     rules = rules or Rules()
     if not recipes:
         raise BadInput("an audit needs at least one recipe")
-    _check_disjoint(members, holdout)
+    check_disjoint(members, holdout)
     for images in (members, holdout):
         if reference is not None:
-            _check_disjoint(images, reference)
-    real = _mix(members, holdout)
-    member_patients(real.members, real.patients)
+            check_disjoint(images, reference)
+    real = cohort(members, holdout)
+    patient, _ = member_patients(real.members, real.patients)
     problem = Problem("membership", real.queries, {"generated": generated}, reference)
     tables = _attack(problem, recipes, settings, executor or InProcess())
-    values = _in_order([table.values[:, 0] for table in tables], real.order)
-    nearest = _in_order([table.nearest[:, 0] for table in tables], real.order)
-    test = permutation_test(values, real.members, real.patients, rules.permutations, settings.seed)
-    attacks = _evidence(recipes, values, real, test, rules, settings.seed)
+    values = real.restored([table.values[:, 0] for table in tables])
+    nearest = real.restored([table.nearest[:, 0] for table in tables])
+    together = _together(values, real, problem, patient, settings) if len(recipes) > 1 else (None, None)
+    test = permutation_test(values, real.members, real.patients, rules.permutations, settings.seed, *together)
+    attacks, combined, scores = _evidence(recipes, values, real, test, together[0], rules, settings.seed)
     smallest = max(attack.detectable_auc for attack in attacks)
-    verdict, sentence = conclude(attacks, test.p_below, _sides(real), rules)
+    copies = near_copies(recipes, values, nearest, real)
+    found = Found(attacks, combined, test.p_below, WholeSet(test.z_set, test.p_set), copies)
+    verdict, sentence = conclude(found, real.sides, rules)
     sets = tuple(images for images in (generated, members, holdout, reference) if images is not None)
     return Audit(
         verdict=verdict,
@@ -82,10 +75,15 @@ def audit(
         values=values,
         nearest=nearest,
         generated_ids=generated.ids,
-        exposed=_exposed(attacks, values, nearest, real.members, rules.alpha),
+        exposed=exposed(attacks, values, nearest, real.members, rules.alpha),
         quarantined=tuple(entry for images in sets for entry in images.quarantined),
         notes=_notes(generated, members, holdout),
         provenance={**(provenance or {}), **_facts(sets, real, recipes, rules, settings.seed)},
+        combined=combined,
+        combined_scores=scores,
+        whole_set=found.whole_set if combined else None,
+        near_copies=copies,
+        planted=_planted(recipes, problem, values, real, settings),
     )
 
 
@@ -106,103 +104,85 @@ def _attack(
     return [found[place] for place in range(len(recipes))]
 
 
-def _check_disjoint(members: ImageSet, holdout: ImageSet) -> None:
-    """Refuse two sets of real pictures that have any in common."""
-    names = dict(zip(members.digests, members.ids, strict=True))
-    shared = [
-        (names[digest], name)
-        for digest, name in zip(holdout.digests, holdout.ids, strict=True)
-        if digest in names
-    ]
-    if shared:
-        first, second = shared[0]
-        raise BadInput(
-            f"{members.name} and {holdout.name} share {len(shared)} of {len(holdout)} pictures, "
-            f"first '{first}' = '{second}': they must have none in common"
-        )
-
-
-def _mix(members: ImageSet, holdout: ImageSet) -> Real:
-    """Lay members and holdout together in an order and under names that tell nothing of their role."""
-    if members.pixels.shape[1:] != holdout.pixels.shape[1:]:
-        Problem("membership", members, {holdout.name: holdout})  # raises the error that names the sizes
-    ids = (*members.ids, *holdout.ids)
-    roles = ("member",) * len(members) + ("holdout",) * len(holdout)
-    if members.patients is None or holdout.patients is None:
-        patients = tuple(f"{role}/{name}" for role, name in zip(roles, ids, strict=True))
-    else:
-        patients = (*members.patients, *holdout.patients)
-    digests = (*members.digests, *holdout.digests)
-    order = np.asarray(sorted(range(len(ids)), key=lambda place: (digests[place], patients[place])))
-    kind = np.result_type(members.pixels, holdout.pixels)
-    pixels = np.empty((len(ids), *members.pixels.shape[1:]), kind)
-    for row, place in enumerate(order):
-        inside = place < len(members)
-        pixels[row] = members.pixels[place] if inside else holdout.pixels[place - len(members)]
-    neutral = tuple(f"query {row:07d}" for row in range(len(ids)))
-    queries = ImageSet("real pictures", neutral, pixels, tuple(digests[place] for place in order))
-    return Real(ids, roles, patients, order, queries)
-
-
-def _in_order(columns: Sequence[Array], order: Array) -> Array:
-    table = np.empty((len(order), len(columns)), columns[0].dtype)
-    table[order] = np.column_stack(columns)
-    return table
+def _together(
+    values: Array, real: Cohort, problem: Problem, patient: Array, settings: Settings
+) -> tuple[Stack, Kernels]:
+    """What looks at the panel as a whole, and at the sets as wholes; neither is told who is a member."""
+    place = real.restored([folds_of(real.queries, FOLDS, settings.seed)])[:, 0]
+    settings.progress("whole sets", 0, 1)
+    described = setwise.described(problem, patient[real.order], settings)
+    settings.progress("whole sets", 1, 1)
+    return stack(values, place), described
 
 
 def _evidence(
-    recipes: Sequence[Recipe], values: Array, real: Real, test: PanelTest, rules: Rules, seed: int
-) -> tuple[Attack, ...]:
+    recipes: Sequence[Recipe],
+    values: Array,
+    real: Cohort,
+    test: PanelTest,
+    stacked: Stack | None,
+    rules: Rules,
+    seed: int,
+) -> tuple[tuple[Attack, ...], Attack | None, Array]:
+    """Return what each attack found, what all together found, and the score of all together, (n,)."""
     weights = bootstrap_weights(real.patients, real.members, rules.draws, seed)
-    critical = test.critical(rules.alpha)
-    return tuple(
-        Attack(
-            recipe=recipe.name,
-            title=recipe.note or str(recipe.about["title"]),
-            auc=auc_interval(values[:, column], real.members, weights),
-            tpr=tpr_interval(values[:, column], real.members, weights),
-            p_value=float(test.p_value[column]),
-            p_adjusted=float(test.p_adjusted[column]),
-            detectable_auc=detectable_auc(float(test.null_sd[column]), critical),
+    titles = [(recipe.name, recipe.note or str(recipe.about["title"])) for recipe in recipes]
+    shares = stacked.weights(real.members) if stacked else np.zeros(len(recipes))
+    shares = shares / max(float(np.abs(shares).sum()), 1e-12)
+    attacks = tuple(
+        replace(
+            _measured(title, values[:, column], real.members, weights, test, column, rules.alpha),
+            weight=float(shares[column]) if stacked else None,
         )
-        for column, recipe in enumerate(recipes)
+        for column, title in enumerate(titles)
+    )
+    if stacked is None:
+        return attacks, None, np.zeros(0)
+    scores = stacked.scores(real.members[None])[0]
+    title = (COMBINED, f"All {len(recipes)} attacks together, weighed on other patients.")
+    combined = _measured(title, scores, real.members, weights, test, len(recipes), rules.alpha)
+    return attacks, replace(combined, auc=_widened(combined.auc, test)), scores
+
+
+def _measured(
+    title: tuple[str, str],
+    scores: Array,
+    members: Array,
+    weights: Resamples,
+    test: PanelTest,
+    column: int,
+    alpha: float,
+) -> Attack:
+    return Attack(
+        recipe=title[0],
+        title=title[1],
+        auc=auc_interval(scores, members, weights),
+        tpr=tpr_interval(scores, members, weights),
+        p_value=float(test.p_value[column]),
+        p_adjusted=float(test.p_adjusted[column]),
+        detectable_auc=detectable_auc(float(test.null_sd[column]), test.critical(alpha)),
     )
 
 
-def _exposed(
-    attacks: Sequence[Attack], values: Array, nearest: Array, members: Array, alpha: float
-) -> tuple[Exposed, ...]:
-    """Members ranked by how few holdout pictures score as high, on the attacks that found something."""
-    found = [column for column, attack in enumerate(attacks) if attack.p_adjusted <= alpha]
-    columns = found or list(range(len(attacks)))
-    rows = np.flatnonzero(members)
-    beside = np.sort(values[~members][:, columns], axis=0)
-    count = len(beside)
-    rarity = np.empty((len(rows), len(columns)))
-    height = np.empty_like(rarity)
-    for place, column in enumerate(columns):
-        own = values[rows, column]
-        rarity[:, place] = 1 - np.searchsorted(beside[:, place], own, side="left") / count
-        low, middle, high = np.quantile(beside[:, place], [0.25, 0.5, 0.75])
-        height[:, place] = (own - middle) / max(high - low, 1e-12)
-    best = np.lexsort((-height, rarity), axis=1)[:, 0]
-    at = np.arange(len(rows))
-    order = np.lexsort((-height[at, best], rarity[at, best]))[:SHOWN]
-    return tuple(
-        Exposed(
-            row=int(rows[place]),
-            twin=_twin(nearest[rows[place]], columns[best[place]]),
-            recipe=attacks[columns[best[place]]].recipe,
-            rarity=float(rarity[place, best[place]]),
-        )
-        for place in order
-    )
+def _widened(auc: Interval, test: PanelTest) -> Interval:
+    """The interval of the stack, which also varies because its weights were learnt.
+
+    By as much as permutations spread it more than its parts; learning without a leak lies below one half.
+    """
+    factor = max(1.0, float(test.null_sd[-1] / max(np.median(test.null_sd[:-1]), 1e-12)))
+    low = auc.estimate - (auc.estimate - auc.low) * factor
+    high = auc.estimate + (auc.high - auc.estimate) * factor + max(0.0, 0.5 - float(test.null_mean[-1]))
+    return Interval(auc.estimate, max(0.0, low), min(1.0, high))
 
 
-def _twin(row: Array, column: int) -> int:
-    """The nearest generated picture by this attack, or by the first attack that knows one."""
-    known = [int(place) for place in (row[column], *row) if place >= 0]
-    return known[0] if known else -1
+def _planted(
+    recipes: Sequence[Recipe], problem: Problem, values: Array, real: Cohort, settings: Settings
+) -> tuple[Planted, ...]:
+    column = copies_column(recipes)
+    if column is None:
+        return ()
+    scores, members = values[real.order, column], real.members[real.order]
+    return plant(recipes[column], problem, scores, members, settings)
 
 
 def _notes(generated: ImageSet, members: ImageSet, holdout: ImageSet) -> tuple[str, ...]:
@@ -222,18 +202,11 @@ def _notes(generated: ImageSet, members: ImageSet, holdout: ImageSet) -> tuple[s
     return tuple(notes)
 
 
-def _sides(real: Real) -> tuple[int, int]:
-    """How many patients are members, how many holdout."""
-    pairs = set(zip(real.roles, real.patients, strict=True))
-    members = sum(role == "member" for role, _ in pairs)
-    return members, len(pairs) - members
-
-
 def _facts(
-    sets: Sequence[ImageSet], real: Real, recipes: Sequence[Recipe], rules: Rules, seed: int
+    sets: Sequence[ImageSet], real: Cohort, recipes: Sequence[Recipe], rules: Rules, seed: int
 ) -> dict[str, Any]:
     generated, members, holdout = sets[:3]
-    member_patients, holdout_patients = _sides(real)
+    member_patients, holdout_patients = real.sides
     return {
         "seed": seed,
         "alpha": rules.alpha,

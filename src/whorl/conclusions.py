@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from whorl.evidence.power import least_p_value
-from whorl.outcomes import Attack, Verdict
+from whorl.outcomes import Attack, NearCopy, Verdict, WholeSet
 from whorl.records import Array, BadInput
 
 WEAK = 0.05
@@ -30,31 +30,58 @@ class Rules:
             raise BadInput(f"--permutations {self.permutations}: at least 99 are needed")
 
 
-def conclude(
-    attacks: Sequence[Attack], below: Array, sides: tuple[int, int], rules: Rules
-) -> tuple[Verdict, str]:
-    """Weigh the attacks; `below` are adjusted p-values of an AUC under 0.5, `sides` patients per side."""
-    best = min(attacks, key=lambda attack: (attack.p_adjusted, -attack.auc.estimate))
-    found = f"{best.recipe}, AUC {best.auc.estimate:.3f}, adjusted p {number(best.p_adjusted)}"
+@dataclass(frozen=True, eq=False)
+class Found:
+    """All that a verdict weighs; `below` are adjusted p-values of an AUC under 0.5."""
+
+    attacks: Sequence[Attack]
+    combined: Attack | None
+    below: Array
+    whole_set: WholeSet
+    near_copies: Sequence[NearCopy]
+
+
+def conclude(found: Found, sides: tuple[int, int], rules: Rules) -> tuple[Verdict, str]:
+    """Weigh the evidence; `sides` are the patients on each."""
+    tried = [*found.attacks, *([found.combined] if found.combined else [])]
+    best = min(tried, key=lambda attack: (attack.p_adjusted, -attack.auc.estimate))
+    said = f"{best.recipe}, AUC {best.auc.estimate:.3f}, adjusted p {number(best.p_adjusted)}"
+    copies = _copies(found.near_copies)
     if best.p_adjusted <= rules.alpha:
-        return "leak", f"The generated pictures carry traces of the members ({found})."
-    unsure = _unsure(attacks, below, sides, rules)
+        return "leak", f"The generated pictures carry traces of the members ({said}).{copies}"
+    if found.near_copies:
+        return "leak", f"The generated pictures copy single members, if not many.{copies}"
+    if found.whole_set.p_adjusted <= rules.alpha:
+        return "leak", (
+            "The members as a set lie nearer to the generated pictures than the holdout does (adjusted p "
+            f"{number(found.whole_set.p_adjusted)}), though no attack tells single pictures apart."
+        )
+    unsure = _unsure(tried, found.below, sides, rules)
     if unsure:
         return "cannot tell", unsure
-    if best.p_adjusted <= WEAK:
+    least = min(best.p_adjusted, found.whole_set.p_adjusted)
+    if least <= WEAK:
+        weak = said if least == best.p_adjusted else f"whole sets, adjusted p {number(least)}"
         return "cannot tell", (
-            f"A weak sign of a leak ({found}): too weak to call, too strong to dismiss. Give more patients."
+            f"A weak sign of a leak ({weak}): too weak to call, too strong to dismiss. Give more patients."
         )
-    smallest = max(attack.detectable_auc for attack in attacks)
+    smallest = max(attack.detectable_auc for attack in found.attacks)
     if smallest > TOO_COARSE:
         return "cannot tell", (
             f"Nothing was found, but this audit would have noticed only an AUC of {smallest:.2f} or more. "
             "Give more patients."
         )
     return "no evidence", (
-        f"None of the {len(attacks)} attacks tells members from holdout. An AUC below {smallest:.2f} could "
-        "have gone unnoticed: this is not a proof of safety."
+        f"None of the {len(found.attacks)} attacks tells members from holdout. An AUC below {smallest:.2f} "
+        "could have gone unnoticed: this is not a proof of safety."
     )
+
+
+def _copies(listed: Sequence[NearCopy]) -> str:
+    if not listed:
+        return ""
+    words = "member has a near copy" if len(listed) == 1 else "members have near copies"
+    return f" {len(listed)} {words} among them."
 
 
 def number(value: float) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from whorl.evidence import conformal
+from whorl.folding import folds
 from whorl.library import Enrolled
 from whorl.records import Array, BadInput
 
@@ -152,7 +153,7 @@ def _dealt(source: Enrolled) -> tuple[Array, Array]:
     first: dict[int, str] = {}
     for row in order:
         first.setdefault(int(source.groups[row]), source.digests[row])
-    places = conformal.folds([first[int(source.groups[row])] for row in order], FOLDS)
+    places = folds([first[int(source.groups[row])] for row in order], FOLDS)
     if places.max() == 0:
         raise BadInput(f"'{source.name}': all pictures belong to one patient; pictures of two are needed")
     return np.hstack(source.blocks).astype(np.float64)[order], places

@@ -21,7 +21,7 @@ class Attack:
 
     `tpr` is the share of members found at 1 % false alarms; `p_value` counts permutations of whole
     patients; `p_adjusted` also pays for having tried the whole panel; `detectable_auc` is the smallest
-    AUC that four such audits in five would have noticed.
+    AUC that four such audits in five would have noticed; `weight` is its share in the combined attack.
     """
 
     recipe: str
@@ -31,6 +31,7 @@ class Attack:
     p_value: float
     p_adjusted: float
     detectable_auc: float
+    weight: float | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,40 @@ class Exposed:
     twin: int
     recipe: str
     rarity: float
+
+
+@dataclass(frozen=True)
+class NearCopy:
+    """A member and the generated picture that lies over it: `row` and `twin` as in `Exposed`.
+
+    `likeness` is their correlation in detail; `q_value` bounds the share of false entries down to this one.
+    """
+
+    row: int
+    twin: int
+    likeness: float
+    q_value: float
+
+
+@dataclass(frozen=True)
+class WholeSet:
+    """Whether the set of members lies nearer to the generated pictures than the holdout does."""
+
+    z: float
+    p_adjusted: float
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Copies of known pictures hidden among the generated ones: how many, how many were named as near copies.
+
+    `fewest` of them were enough for the first to be named; 0 where none was.
+    """
+
+    altered: str
+    planted: int
+    found: int
+    fewest: int
 
 
 @dataclass(frozen=True)
@@ -84,6 +119,10 @@ class Audit:
     notes: tuple[str, ...]
     provenance: Mapping[str, Any]
     combined: Attack | None = None
+    combined_scores: Array = field(default_factory=lambda: np.zeros(0))
+    whole_set: WholeSet | None = None
+    near_copies: tuple[NearCopy, ...] = ()
+    planted: tuple[Planted, ...] = ()
 
 
 @dataclass(frozen=True)

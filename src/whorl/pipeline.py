@@ -12,6 +12,7 @@ import numpy as np
 
 from whorl import compare, steps
 from whorl.compare import DEFAULT_BLOCK_BYTES, Loop, Progress, silent
+from whorl.folding import folds_of
 from whorl.records import (
     Answers,
     Array,
@@ -115,6 +116,7 @@ def blocks(recipe: Recipe, problem: Problem, settings: Settings) -> list[Array]:
             problem.queries, "queries"
         )
         found.append(np.asarray(_flat(table), np.float64))
+        settings.progress(f"fingerprints: {step.name}", len(found), len(recipe.chain("features")))
     return found
 
 
@@ -223,6 +225,7 @@ def _by_scorer(parts: Parts, problem: Problem, settings: Settings) -> Scores:
         "features": lambda: parts.features,
         "compare": lambda: functools.partial(parts.loop.rows, _similarity(parts)),
         "outcomes": lambda: _outcomes(parts.recipe, problem, settings),
+        "folds": lambda: functools.partial(folds_of, problem.queries, seed=settings.seed),
         "seed": lambda: settings.seed,
     }
     scores: Scores = _bind(step, offered)(problem)

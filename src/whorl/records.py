@@ -119,6 +119,7 @@ class Problem:
         return digest_of(
             self.task,
             self.queries.digest,
+            list(self.queries.patients or ()),
             {name: images.digest for name, images in self.generated.items()},
             None if self.reference is None else self.reference.digest,
             None if part is None else [part.problem.digest, dict(part.answers.labels)],

@@ -23,6 +23,7 @@ HANDED = frozenset({"image", "images", "queries", "gallery", "block", "own", "re
     "features",
     "compare",
     "outcomes",
+    "folds",
     "seed",
 }
 

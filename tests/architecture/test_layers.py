@@ -26,6 +26,9 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
                 "whorl.auditing",
                 "whorl.attribution",
                 "whorl.conclusions",
+                "whorl.setwise",
+                "whorl.planting",
+                "whorl.exposure",
                 "whorl.challenge",
                 "whorl.trials",
                 "whorl.identification",
@@ -40,6 +43,7 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
                 "whorl.fingerprints",
                 "whorl.peaks",
                 "whorl.separations",
+                "whorl.regrouping",
                 "whorl.forge",
                 "whorl.executors",
                 "whorl.clusters",
@@ -58,6 +62,7 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
                 "whorl.metrics",
                 "whorl.evidence",
                 "whorl.outcomes",
+                "whorl.cohort",
                 "whorl.confounders",
             }
         ),
@@ -75,6 +80,7 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
             for name in (
                 "images",
                 "decode",
+                "folding",
                 "folders",
                 "tables",
                 "arrays",

@@ -42,7 +42,7 @@ def test_an_audit_prints_one_json_document_that_is_also_its_file(leaking, capsys
         auc = attack["auc"]
         assert 0 <= auc["low"] <= auc["estimate"] <= auc["high"] <= 1
         assert 0 < attack["p_value"] <= attack["p_adjusted"] <= 1
-    assert content["combined"] is None and content["quarantined"] == []
+    assert content["combined"]["recipe"] == "combined" and content["quarantined"] == []
     assert len(content["notes"]) == 1 and "fewer than 300 holdout patients" in content["notes"][0]
     facts = content["provenance"]
     assert facts["counts"]["members"] == 16 and facts["counts"]["member_patients"] == 8

@@ -35,6 +35,8 @@ AROUND: dict[tuple[str, str], dict[str, Step]] = {
     ("similarity", "keypoints.ratio_matches"): {"features": Step("features", "keypoints.sift")},
     ("scorer", "patches.matching"): {"features": Step("features", "pixels.grey")},
     ("scorer", "patches.replacing"): {"features": Step("features", "pixels.grey")},
+    ("scorer", "cells.coincidence"): {"features": Step("features", "texture.local_contrast")},
+    ("scorer", "cells.retrieval"): {"features": Step("features", "texture.local_contrast")},
     ("calibrate", "ratio"): {"similarity": Step("similarity", "vectors.euclidean")},
 }
 PARAMETERS: dict[tuple[str, str], dict[str, Any]] = {

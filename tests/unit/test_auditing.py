@@ -12,9 +12,9 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import binom
 
 from whorl import auditing, images, pipeline, recipes
-from whorl.conclusions import Rules, conclude, number
+from whorl.conclusions import Found, Rules, conclude, number
 from whorl.executors import InProcess
-from whorl.outcomes import Attack, Audit
+from whorl.outcomes import Attack, Audit, NearCopy, WholeSet
 from whorl.pipeline import Settings
 from whorl.records import BadInput, ImageSet, Interval
 
@@ -112,7 +112,8 @@ def test_methods_see_neutral_names_in_an_order_that_tells_nothing():
     (problem, _), (swapped, _) = spy.seen[0], other.seen[0]
     queries = problem.queries
     assert all(re.fullmatch(r"query \d+", name) for name in queries.ids)
-    assert (queries.patients, queries.quarantined, queries.notes) == (None, (), ())
+    assert all(re.fullmatch(r"patient \d+", name) for name in queries.patients)
+    assert (queries.quarantined, queries.notes) == ((), ())
     assert "member" not in queries.name and "holdout" not in queries.name
     assert problem.development is None and set(problem.generated) == {"generated"}
     # Nothing a method is given depends on which side is which: exchanged, it is the same problem.
@@ -200,18 +201,33 @@ VERDICTS = {
 }
 
 
+def _found(attacks, below, *, whole=1.0, copies=()):
+    return Found(attacks, None, np.asarray(below), WholeSet(0.0, whole), copies)
+
+
 @pytest.mark.parametrize("kind", VERDICTS)
 def test_every_verdict_has_its_reason(kind):
     adjusted, below, sides, verdict, words = VERDICTS[kind]
     attacks = [_attack(p_value) for p_value in adjusted]
-    found, sentence = conclude(attacks, np.asarray(below), sides, Rules())
+    found, sentence = conclude(_found(attacks, below), sides, Rules())
     assert found == verdict and words in sentence
     assert sentence.endswith(".") and "\n" not in sentence
 
 
+def test_near_copies_and_whole_sets_are_called_too():
+    quiet = [_attack(0.4), _attack(0.5)]
+    copy = NearCopy(0, 1, 0.9, 1e-6)
+    verdict, sentence = conclude(_found(quiet, [0.9, 0.9], copies=[copy]), MANY, Rules())
+    assert verdict == "leak" and "1 member has a near copy" in sentence
+    verdict, sentence = conclude(_found(quiet, [0.9, 0.9], whole=0.005), MANY, Rules())
+    assert verdict == "leak" and "as a set" in sentence
+    verdict, sentence = conclude(_found(quiet, [0.9, 0.9], whole=0.03), MANY, Rules())
+    assert verdict == "cannot tell" and "whole sets, adjusted p 0.03" in sentence
+
+
 def test_an_audit_too_coarse_to_see_anything_cannot_tell():
     attacks = [_attack(0.4), _attack(0.5, detectable=0.76)]
-    found, sentence = conclude(attacks, np.asarray([0.9, 0.9]), MANY, Rules())
+    found, sentence = conclude(_found(attacks, [0.9, 0.9]), MANY, Rules())
     assert found == "cannot tell" and "0.76 or more" in sentence
 
 

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from whorl import images, recipes
 from whorl.estimators import GeneratorIdentifier
 from whorl.evidence import conformal
+from whorl.folding import folds
 from whorl.forge import editions
 from whorl.identification import FINGERPRINT, identify
 from whorl.identifier import LEAST, Identifier
@@ -104,11 +105,11 @@ def test_the_null_of_a_folder_is_that_of_ranks():
 def test_folds_keep_groups_together_whatever_the_order():
     random = np.random.default_rng(3)
     groups = np.asarray([f"p{number}" for number in random.integers(0, 17, 60)])
-    places = conformal.folds(groups, 5)
+    places = folds(groups, 5)
     assert all(len(set(places[groups == name])) == 1 for name in groups)
     assert set(places) == set(range(5)) and np.ptp(np.bincount(places)) <= 6
     order = random.permutation(60)
-    np.testing.assert_array_equal(conformal.folds(groups[order], 5), places[order])
+    np.testing.assert_array_equal(folds(groups[order], 5), places[order])
 
 
 @pytest.mark.parametrize("columns", [slice(0, 2), slice(8, 12)], ids=["where they differ", "elsewhere"])

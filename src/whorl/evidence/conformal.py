@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -19,20 +18,6 @@ EQUAL = 1e-9  # p-values closer than this are the same: they differ by rounding 
 def least_count(alpha: float) -> int:
     """Return how many held-out scores a p-value below `alpha` needs at least."""
     return math.floor(1 / alpha + EQUAL)
-
-
-def folds(groups: Sequence[str], count: int) -> NDArray[np.int64]:
-    """Deal rows into folds of like size, whole groups together; (n,).
-
-    Groups are dealt from the largest, equal ones by name: the order of the rows makes no difference.
-    """
-    names, inverse, sizes = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
-    load = np.zeros(min(count, len(names)), np.int64)
-    home = np.empty(len(names), np.int64)
-    for group in np.lexsort((np.arange(len(names)), -sizes)):
-        home[group] = load.argmin()
-        load[home[group]] += sizes[group]
-    return np.asarray(home[inverse.ravel()])
 
 
 def at_least(held: Array, scores: Array) -> NDArray[np.int64]:

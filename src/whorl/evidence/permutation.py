@@ -10,6 +10,8 @@ from math import comb, floor
 import numpy as np
 from numpy.typing import NDArray
 
+from whorl.evidence.sets import Kernels
+from whorl.evidence.stacking import Stack
 from whorl.metrics import mid_ranks
 from whorl.records import Array, BadInput
 
@@ -22,8 +24,11 @@ EQUAL = 1e-9  # z values closer than this are ties: they differ by rounding only
 class PanelTest:
     """Evidence of each attack against the same permutations; every array is (attacks,) unless said.
 
+    Where the attacks were stacked, the stack is one attack more, the last; `z_set` and `p_set` tell whether
+    the whole set of members is nearer to the generated one, and share in the correction, if that was asked.
     `p_adjusted` and `p_below` (AUC below chance: a shift, not a memory) pay for the whole panel.
-    `null_maximum` (permutations,) is the largest statistic over attacks, falling; `exact` says
+    `null_mean` and `null_sd` are those of the AUC under
+    permutation; `null_maximum` (permutations,) is the largest statistic over attacks, falling; `exact` says
     that every labelling was tried.
     """
 
@@ -33,9 +38,12 @@ class PanelTest:
     p_value: Array
     p_adjusted: Array
     p_below: Array
+    null_mean: Array
     null_sd: Array
     null_maximum: Array
     exact: bool
+    z_set: float = 0.0
+    p_set: float = 1.0
 
     def critical(self, alpha: float = 0.05) -> float:
         """Return the z that an attack has to exceed for `p_adjusted` of at most `alpha`."""
@@ -71,11 +79,18 @@ class _Sums:
 
 
 def permutation_test(
-    values: Array, members: Array, patients: Sequence[str], draws: int = 9999, seed: int = 0
+    values: Array,
+    members: Array,
+    patients: Sequence[str],
+    draws: int = 9999,
+    seed: int = 0,
+    stacked: Stack | None = None,
+    kernels: Kernels | None = None,
 ) -> PanelTest:
     """Test (n, attacks) scores, higher = more likely a member, by relabelling whole patients.
 
-    An attack's statistic is the larger z of its AUC and of the share of members in its top 5 %.
+    An attack's statistic is the larger z of its AUC and of the share of members in its top 5 %. `stacked`
+    weighs the attacks anew under every labelling, `kernels` holds what a contrast of whole sets needs.
     """
     scores = np.asarray(values)
     if scores.ndim != 2 or len(scores) != len(members) or len(members) != len(patients):
@@ -86,8 +101,16 @@ def permutation_test(
         raise ValueError("at least one permutation is needed")
     patient, is_member = member_patients(members, patients)
     sums = _sums(scores, patient)
-    slabs = [sums.statistics(slab) for slab in _labellings(is_member, draws, seed)]
-    return _compare(np.concatenate(slabs), exact=_enumerable(is_member, draws))
+    slabs, contrasts = [], []
+    for slab in _labellings(is_member, draws, seed):
+        found = sums.statistics(slab)
+        if stacked is not None:
+            found = np.concatenate([found, _stacked_statistics(stacked, slab[:, patient])], axis=2)
+        slabs.append(found)
+        if kernels is not None:
+            contrasts.append(kernels.contrast(slab))
+    whole = np.concatenate(contrasts) if contrasts else None
+    return _compare(np.concatenate(slabs), whole, exact=_enumerable(is_member, draws))
 
 
 def member_patients(members: Array, patients: Sequence[str]) -> tuple[Array, NDArray[np.bool_]]:
@@ -117,6 +140,19 @@ def _sums(scores: Array, patient: Array) -> _Sums:
     starts = np.flatnonzero(np.diff(patient[order], prepend=-1))
     table = np.add.reduceat(columns[order], starts, axis=0)
     return _Sums(table, np.array([each.sum() for each in tails]), len(scores))
+
+
+def _stacked_statistics(stacked: Stack, members: NDArray[np.bool_]) -> Array:
+    """Return AUC and tail excess of the stack under labellings (rows, n) as (rows, 2, 1)."""
+    pictures = members.shape[1]
+    order = np.argsort(stacked.scores(members), axis=1, kind="stable")
+    ordered = np.take_along_axis(members, order, axis=1)
+    count = members.sum(axis=1)
+    rank_sums = ordered @ np.arange(1.0, pictures + 1)
+    auc = (rank_sums - count * (count + 1) / 2) / (count * (pictures - count))
+    size = max(1, round(TAIL * pictures))
+    tail = ordered[:, -size:].mean(axis=1) - count / pictures
+    return np.stack([auc, tail], axis=1)[:, :, None]
 
 
 def _tail_weights(ranks: Array) -> Array:
@@ -160,13 +196,17 @@ def _mark(chosen: Array, patients: int) -> NDArray[np.bool_]:
     return marks
 
 
-def _compare(statistics: Array, exact: bool) -> PanelTest:
-    """Turn statistics (1 + permutations, 2, attacks), the observed ones first, into p-values."""
+def _compare(statistics: Array, contrasts: Array | None, exact: bool) -> PanelTest:
+    """Turn statistics (1 + permutations, 2, attacks) and contrasts, the observed first, into p-values."""
     # The observed labelling is studentised like all others: only then are all rows exchangeable.
     z = _studentised(statistics)
     largest = z.max(axis=1)
     below = -z[:, 0]
     null = largest[1:].max(axis=1)
+    whole = np.zeros(len(z))
+    if contrasts is not None:
+        whole = _studentised(contrasts / max(float(np.abs(contrasts).max()), 1e-300))
+        null = np.maximum(null, whole[1:])
     return PanelTest(
         auc=statistics[0, 0],
         z_auc=z[0, 0],
@@ -174,9 +214,12 @@ def _compare(statistics: Array, exact: bool) -> PanelTest:
         p_value=_p_values(largest[0], largest[1:]),
         p_adjusted=_p_values(largest[0], null[:, None]),
         p_below=_p_values(below[0], below[1:].max(axis=1)[:, None]),
+        null_mean=statistics[1:, 0].mean(axis=0),
         null_sd=statistics[1:, 0].std(axis=0),
         null_maximum=np.sort(null)[::-1],
         exact=exact,
+        z_set=float(whole[0]),
+        p_set=float(_p_values(whole[0], null[:, None])[0]) if contrasts is not None else 1.0,
     )
 
 

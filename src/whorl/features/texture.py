@@ -170,7 +170,7 @@ def _exact(grey: Array, whole: Array, parts: Array, margin: int, unit: int) -> A
 def local_contrast(images: Array, size: Count = 128, sigma: float = 2.0, window: float = 4.0) -> Floats:
     """High-pass picture divided by its local energy: what anatomy patients share is flattened away.
 
-    (n, h, w) -> (n, size * size) at most; pictures larger than `size` are area-averaged first.
+    (n, h, w) -> (n, size, size) at most; pictures larger than `size` are area-averaged first.
     """
     from scipy.ndimage import gaussian_filter
 
@@ -178,8 +178,7 @@ def local_contrast(images: Array, size: Count = 128, sigma: float = 2.0, window:
     within = (0.0, 1.0, 1.0)
     high = from_grey - gaussian_filter(from_grey, [sigma * axis for axis in within])
     energy = gaussian_filter(high * high, [window * axis for axis in within])
-    flat = (high / np.sqrt(energy + 16.0)).reshape(len(images), -1)
-    return np.asarray(flat, np.float32)
+    return np.asarray(high / np.sqrt(energy + 16.0), np.float32)
 
 
 def _shrink(images: Array, size: int) -> Floats:

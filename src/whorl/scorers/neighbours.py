@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from whorl.records import Array, Floats, ImageSet, Problem, Scores
+from whorl.records import Array, Count, Floats, ImageSet, Problem, Scores
 
 VERSION = 1
-TRANSDUCTIVE = ("any_neighbour",)
+TRANSDUCTIVE = ("any_neighbour", "standing", "density")
+LEAST_DISTANCE = 1e-4
 Compare = Callable[[Array, Array], Iterator[tuple[int, Floats]]]
 
 
@@ -60,3 +61,72 @@ def _walk(compare: Compare, rows: Array, columns: Array, *, same: bool) -> tuple
         nearest[start : start + len(block)] = block.argmax(axis=1)
         largest[start : start + len(block)] = block.max(axis=1)
     return largest, nearest, sums
+
+
+def standing(
+    problem: Problem, features: Callable[[ImageSet], Array], compare: Compare, k: Count = 10
+) -> Scores:
+    """Mean of a query's k highest standings: its similarity beside that of all queries to the same picture.
+
+    Problem with n queries and g groups -> Scores (n, g), in standard deviations. A generated picture that
+    resembles everybody says little of anybody. For similarities that are the same in both directions.
+    """
+    real = features(problem.queries)
+    values = np.empty((len(real), len(problem.generated)), np.float32)
+    nearest = np.empty(values.shape, np.int64)
+    for column, images in enumerate(problem.generated.values()):
+        best = np.empty((0, len(real)), np.float32)
+        place = np.empty((0, len(real)), np.int64)
+        for start, part in compare(features(images), real):
+            block = part.astype(np.float64)
+            spread = np.maximum(block.std(axis=1, keepdims=True), 1e-9)
+            found = ((block - block.mean(axis=1, keepdims=True)) / spread).astype(np.float32)
+            rows = np.broadcast_to(np.arange(start, start + len(found))[:, None], found.shape)
+            table, rows = np.vstack([best, found]), np.vstack([place, rows])
+            order = np.argsort(-table, axis=0, kind="stable")[:k]
+            best, place = np.take_along_axis(table, order, 0), np.take_along_axis(rows, order, 0)
+        values[:, column] = best.mean(axis=0, dtype=np.float64)
+        nearest[:, column] = place[0]
+    return Scores(problem.queries.ids, tuple(problem.generated), values, nearest)
+
+
+def density(
+    problem: Problem, features: Callable[[ImageSet], Array], compare: Compare, k: Count = 10
+) -> Scores:
+    """How much denser the generated pictures lie round a query than other real ones do.
+
+    Problem with n queries and g groups -> Scores (n, g): log of the distance to the k nearest real pictures
+    over that to the k nearest generated ones, for similarities that are 1 between equals. Pictures of the
+    query's own patient do not count; a reference set, where there is one, does.
+    """
+    real = features(problem.queries)
+    owners = np.unique(np.asarray(problem.queries.patients or problem.queries.ids), return_inverse=True)[1]
+    beside = real
+    if problem.reference is not None:
+        beside = np.concatenate([real, features(problem.reference)])
+        owners = np.concatenate([owners, np.full(len(problem.reference), -1)])
+    far, _ = _nearest_few(compare, real, beside, k, owners)
+    values = np.empty((len(real), len(problem.generated)), np.float32)
+    nearest = np.empty(values.shape, np.int64)
+    for column, images in enumerate(problem.generated.values()):
+        near, nearest[:, column] = _nearest_few(compare, real, features(images), k, None)
+        values[:, column] = np.log(far) - np.log(near)
+    return Scores(problem.queries.ids, tuple(problem.generated), values, nearest)
+
+
+def _nearest_few(
+    compare: Compare, rows: Array, columns: Array, k: int, owners: Array | None
+) -> tuple[Array, Array]:
+    """Mean distance to the k nearest of `columns`, those of the row's own owner left out, and the nearest."""
+    found = np.empty(len(rows), np.float64)
+    place = np.empty(len(rows), np.int64)
+    for start, part in compare(rows, columns):
+        block = part.astype(np.float64)
+        if owners is not None:
+            own = owners[start : start + len(block), None] == owners[None, :]
+            block[own] = -1.0  # as unlike as can be
+        place[start : start + len(block)] = block.argmax(axis=1)
+        last = block.shape[1] - min(k, block.shape[1])
+        best = np.sort(np.partition(block, last, axis=1)[:, last:], axis=1)
+        found[start : start + len(block)] = np.maximum(1.0 - best, LEAST_DISTANCE).mean(axis=1)
+    return found, place

@@ -1,0 +1,184 @@
+"""Scorers that ask what explains a query better: the generated pictures, or other real ones.
+
+The real ones are the other queries, used or not, without those of the query's own fold and so of its own
+patient; a reference set, where there is one, joins them. Nothing is told who was used: what a permutation
+of the answers tests is exactly what was scored.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from whorl.records import Array, Count, Floats, ImageSet, Problem, Scores
+
+VERSION = 1
+TRANSDUCTIVE = ("subspace", "mixture", "ratio")
+Features = Callable[[ImageSet], Array]
+Folds = Callable[[int], Array]
+Misfit = Callable[[Floats], Array]
+FOLDS = 5
+LEAST_ENERGY = 1e-3
+LEAST_VARIANCE = 1e-6
+
+
+def subspace(
+    problem: Problem, features: Features, folds: Folds, seed: int = 0, components: Count = 100
+) -> Scores:
+    """How much better the generated pictures' principal components rebuild a query than other real ones'.
+
+    Problem with n queries and g groups -> Scores (n, g): log of the ratio of the errors, above 0 = better.
+    """
+
+    def learn(known: Floats, count: int) -> Misfit:
+        mean, axes, _ = _axes(known, min(components, count // 2 + 1), seed)
+        return lambda asked: np.log(_outside(asked, mean, axes)[1])
+
+    return _contrast(problem, features, folds, learn)
+
+
+def mixture(
+    problem: Problem,
+    features: Features,
+    folds: Folds,
+    seed: int = 0,
+    components: Count = 50,
+    kinds: Count = 4,
+) -> Scores:
+    """How much likelier a query is under a mixture of the generated pictures than of other real ones.
+
+    Problem with n queries and g groups -> Scores (n, g): difference of log likelihoods. The mixture lives on
+    principal components; what lies outside them is spherical.
+    """
+    from sklearn.mixture import GaussianMixture
+
+    def learn(known: Floats, count: int) -> Misfit:
+        mean, axes, variance = _axes(known, min(components, count // 4 + 1), seed)
+        inner, rest = _outside(known, mean, axes)
+        scale = np.sqrt(np.maximum(variance, LEAST_VARIANCE))
+        free = max(1, known.shape[1] - len(axes))
+        grain = max(float(rest.mean()) / free, LEAST_VARIANCE)
+        parts = max(1, min(kinds, count // (4 * len(axes))))
+        model = GaussianMixture(parts, reg_covar=0.05, max_iter=30, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a mixture that still moves a little will do
+            model.fit((np.repeat(inner, 2, axis=0) if len(inner) < 2 else inner) / scale)
+
+        def strange(asked: Floats) -> Array:
+            within, outside = _outside(asked, mean, axes)
+            likely = model.score_samples(within / scale) - np.log(scale).sum()
+            return np.asarray((outside / grain + free * np.log(grain)) / 2 - likely)
+
+        return strange
+
+    return _contrast(problem, features, folds, learn)
+
+
+def ratio(
+    problem: Problem, features: Features, folds: Folds, seed: int = 0, components: Count = 150
+) -> Scores:
+    """Log odds that a query is generated rather than real, by a penalised quadratic classifier.
+
+    Problem with n queries and g groups -> Scores (n, g). Fitted on principal coordinates and their squares,
+    each query by a classifier that saw no picture of its fold.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    real = _real(problem, features, folds)
+    values = np.empty((len(problem.queries), len(problem.generated)), np.float32)
+    for column, images in enumerate(problem.generated.values()):
+        made = _by_content(images, features)
+        mean, axes, variance = _axes(made, min(components, len(made) // 2 + 1), seed)
+        scale = np.sqrt(np.maximum(variance, LEAST_VARIANCE))
+        tables = [_outside(stack, mean, axes)[0] / scale for stack in (made, real.table)]
+        ours, theirs = (np.hstack([table, table**2 - 1]) for table in tables)
+        for asked, others in real.held():
+            rows = np.vstack([ours, theirs[others]])
+            labels = np.arange(len(rows)) < len(ours)
+            model = LogisticRegression(C=0.01, max_iter=300, class_weight="balanced").fit(rows, labels)
+            values[real.query[asked], column] = model.decision_function(theirs[asked])
+    return _scores(problem, values)
+
+
+def _contrast(
+    problem: Problem, features: Features, folds: Folds, learn: Callable[[Floats, int], Misfit]
+) -> Scores:
+    """The misfit of a query to other real pictures minus its misfit to the generated ones.
+
+    `learn` is told how many pictures are known on the poorer side: both sides get models of one size.
+    """
+    real = _real(problem, features, folds)
+    held = list(real.held())
+    values = np.empty((len(problem.queries), len(problem.generated)), np.float32)
+    for column, images in enumerate(problem.generated.values()):
+        made = _by_content(images, features)
+        count = min(len(made), *(len(others) for _, others in held))
+        to_made = learn(made, count)
+        for asked, others in held:
+            rows = real.table[asked]
+            values[real.query[asked], column] = learn(real.table[others], count)(rows) - to_made(rows)
+    return _scores(problem, values)
+
+
+@dataclass(frozen=True, eq=False)
+class _Real:
+    """Real pictures in an order that only their content decides, so that sums do not depend on file names.
+
+    `table` (m, d), the `fold` of each, -1 for the reference, and which `query` it is, -1 likewise.
+    """
+
+    table: Floats
+    fold: Array
+    query: Array
+
+    def held(self) -> Iterator[tuple[Array, Array]]:
+        """Of every fold the rows of its queries, and the rows of other folds; its own if it is alone."""
+        for fold in range(int(self.fold.max()) + 1):
+            asked = np.flatnonzero(self.fold == fold)
+            others = np.flatnonzero(self.fold != fold)
+            yield asked, others if len(others) else asked
+
+
+def _real(problem: Problem, features: Features, folds: Folds) -> _Real:
+    """The queries and the reference, if there is one."""
+    stacks, digests = [_flat(features(problem.queries))], list(problem.queries.digests)
+    fold, query = folds(FOLDS), np.arange(len(problem.queries))
+    if problem.reference is not None:
+        stacks.append(_flat(features(problem.reference)))
+        digests += problem.reference.digests
+        outside = np.full(len(problem.reference), -1)
+        fold, query = np.concatenate([fold, outside]), np.concatenate([query, outside])
+    order = np.argsort(np.asarray(digests), kind="stable")
+    return _Real(np.vstack(stacks)[order], fold[order], query[order])
+
+
+def _by_content(images: ImageSet, features: Features) -> Floats:
+    return _flat(features(images))[np.argsort(np.asarray(images.digests), kind="stable")]
+
+
+def _axes(stack: Floats, count: int, seed: int) -> tuple[Floats, Floats, Array]:
+    """Mean, principal axes (count, d) and the variance along each."""
+    from sklearn.decomposition import PCA
+
+    with np.errstate(all="ignore"):  # one picture, or all alike: nothing varies, nothing is spanned
+        model = PCA(max(1, min(count, *stack.shape)), random_state=seed).fit(stack)
+    return model.mean_, model.components_, np.nan_to_num(model.explained_variance_)
+
+
+def _outside(stack: Floats, mean: Floats, axes: Floats) -> tuple[Floats, Array]:
+    """Coordinates along the axes, and the energy that lies outside them."""
+    centred = stack - mean
+    within = centred @ axes.T
+    energy = np.einsum("ij,ij->i", centred, centred) - np.einsum("ij,ij->i", within, within)
+    return np.asarray(within, np.float32), np.maximum(energy, LEAST_ENERGY)
+
+
+def _scores(problem: Problem, values: Floats) -> Scores:
+    return Scores(problem.queries.ids, tuple(problem.generated), values, np.full(values.shape, -1, np.int64))
+
+
+def _flat(array: Array) -> Floats:
+    return np.asarray(array.reshape(len(array), -1), np.float32)

@@ -1,0 +1,120 @@
+"""A scorer that looks for near copies: moved, mirrored, turned, lighter, darker or with fresh noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from whorl.records import Array, BadInput, Count, Floats, ImageSet, Problem, Scores
+
+VERSION = 1
+Features = Callable[[ImageSet], Array]
+COARSE = 16  # cells a side: a move of a few pixels changes little there
+SLAB = 1024
+BATCH = 256
+LEAST_OVERLAP = 0.5
+
+
+def aligned(
+    problem: Problem, features: Features, shortlist: Count = 8, reach: Count = 6, sigma: float = 2.0
+) -> Scores:
+    """Correlation of a query's detail with that of its most alike generated picture, laid over each other.
+
+    Problem with n queries and g groups -> Scores (n, g) in -1..1. The `shortlist` most alike in any of eight
+    positions (flips and quarter turns) on a coarse grid, then every move up to `reach` pixels by FFT, on
+    what a blur of `sigma` leaves. Features (n, h, w) or square thumbnails (n, d).
+    """
+    real = _square(features(problem.queries))
+    values = np.empty((len(real), len(problem.generated)), np.float32)
+    nearest = np.empty(values.shape, np.int64)
+    detail = _detail(real, sigma)
+    for column, images in enumerate(problem.generated.values()):
+        made = _square(features(images))
+        places, turns = _shortlist(_coarse(real), made, shortlist)
+        theirs = _detail(made, sigma)
+        found = np.empty(places.shape, np.float32)
+        for rank in range(places.shape[1]):
+            for start in range(0, len(real), BATCH):
+                part = slice(start, start + BATCH)
+                laid = _turned(theirs[places[part, rank]], turns[part, rank])
+                found[part, rank] = _over(detail[part], laid, reach)
+        best = found.argmax(axis=1)
+        rows = np.arange(len(real))
+        values[:, column], nearest[:, column] = found[rows, best], places[rows, best]
+    return Scores(problem.queries.ids, tuple(problem.generated), values, nearest)
+
+
+def _square(table: Array) -> Floats:
+    """The features as square pictures: thumbnails come as rows, others lose what is beyond a square."""
+    side = math.isqrt(table.shape[-1])
+    if table.ndim == 2 and side * side != table.shape[1]:
+        raise BadInput("copies.aligned needs features that are pictures, such as pixels.thumbnail")
+    stack = table.reshape(len(table), side, side) if table.ndim == 2 else table
+    side = min(stack.shape[1:])
+    top, left = (stack.shape[1] - side) // 2, (stack.shape[2] - side) // 2
+    return np.asarray(stack[:, top : top + side, left : left + side], np.float32)
+
+
+def _coarse(stack: Floats) -> Floats:
+    """Means over a coarse grid, mean 0 and length 1; (n, cells)."""
+    side = min(COARSE, stack.shape[1])
+    edges = np.arange(side) * stack.shape[1] // side
+    cells = np.add.reduceat(np.add.reduceat(stack, edges, axis=1), edges, axis=2)
+    widths = np.diff([*edges, stack.shape[1]])
+    rows = (cells / (widths[:, None] * widths[None, :])).reshape(len(stack), -1)
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    length = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
+    return np.asarray(np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-6), np.float32)
+
+
+def _shortlist(rows: Floats, made: Floats, count: int) -> tuple[Array, Array]:
+    """The generated pictures most like each row in any position, and the position of each; (n, count)."""
+    best = np.empty((len(rows), 0), np.float32)
+    places = turns = np.empty((len(rows), 0), np.int64)
+    for start in range(0, len(made), SLAB):
+        slab = made[start : start + SLAB]
+        tables = np.stack([rows @ _coarse(_turned(slab, np.full(len(slab), turn))).T for turn in range(8)])
+        turn = tables.argmax(axis=0)
+        values = np.hstack([best, tables.max(axis=0)])
+        where = np.hstack([places, np.broadcast_to(np.arange(start, start + len(slab)), turn.shape)])
+        how = np.hstack([turns, turn])
+        order = np.argsort(-values, axis=1, kind="stable")[:, :count]
+        best, places, turns = (np.take_along_axis(each, order, 1) for each in (values, where, how))
+    return places, turns
+
+
+def _turned(stack: Floats, turns: Array) -> Floats:
+    """Every picture in its position: 0 to 3 quarter turns, and 4 more for the mirrored ones."""
+    out = np.empty_like(stack)
+    for turn in np.unique(turns):
+        rows = turns == turn
+        mirrored = stack[rows][:, :, ::-1] if turn >= 4 else stack[rows]
+        out[rows] = np.rot90(mirrored, int(turn) % 4, axes=(1, 2))
+    return out
+
+
+def _detail(stack: Floats, sigma: float) -> Floats:
+    from scipy.ndimage import gaussian_filter
+
+    return np.asarray(stack - gaussian_filter(stack, [0.0, sigma, sigma]), np.float32)
+
+
+def _over(ours: Floats, theirs: Floats, reach: int) -> Array:
+    """Largest correlation over all moves up to `reach`, of the pixels that lie over each other; (n,)."""
+    from scipy.fft import irfft2, next_fast_len, rfft2
+
+    side = ours.shape[1]
+    shape = (next_fast_len(side + reach, real=True),) * 2
+
+    def moved(one: Floats, other: Floats) -> Array:
+        table = irfft2(rfft2(one, shape) * np.conj(rfft2(other, shape)), shape)
+        lags = np.arange(-reach, reach + 1)
+        return np.asarray(table[:, lags[:, None], lags[None, :]])
+
+    ones = np.ones_like(ours[:1])
+    energy = moved(ours**2, ones) * moved(ones, theirs**2)
+    least = LEAST_OVERLAP * (ours**2).sum(axis=(1, 2)) * (theirs**2).sum(axis=(1, 2))
+    scale = np.sqrt(np.maximum(energy, np.maximum(least, 1e-6)[:, None, None]))
+    return np.asarray((moved(ours, theirs) / scale).max(axis=(1, 2)).clip(-1.0, 1.0))
