@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from whorl import api, clusters, identification, images, pipeline, recipes
+from whorl import api, clusters, identification, images, pipeline, recipes, regrouping
 from whorl.fingerprints import quarters, sharpened
 from whorl.forge import generators
 from whorl.forge.phantom import draw_hospital
@@ -174,8 +174,7 @@ def told_apart(table: str, seed: int, change: str, names: Sequence[str]) -> dict
     made, rng = sampled(table, seed), np.random.default_rng(seed)
     known = {name: features(CHANGES[change](made[name][:EACH], rng)) for name in names}
     mixed, truth = bag(known, {name: np.arange(EACH) for name in names}, rng)
-    divisions = clusters.divide(mixed, seed, len(names))
-    labels = clusters.labels_of(divisions[-1], len(truth))
+    labels = regrouping.told(mixed, len(names), seed)
     return {"change": change, "generators": len(names), "ari": adjusted_rand_index(truth, labels)}
 
 

@@ -21,13 +21,15 @@ from whorl.forge import classical
 from whorl.records import Array
 
 
-def pictures(table: Path) -> Array:
-    """Read one grey picture of every patient."""
+def pictures(table: Path, *, alone: bool = True) -> tuple[Array, Array]:
+    """Read the grey pictures, one of every patient if `alone`, and the number of each one's patient."""
     with table.open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row.get("one_per_patient", "1") == "1"]
-    first = {row["patient"]: row["file"] for row in reversed(rows)}
+        rows = [row for row in csv.DictReader(file) if not alone or row.get("one_per_patient", "1") == "1"]
+    if alone:
+        rows = list({row["patient"]: row for row in reversed(rows)}.values())
     folder = table.parent / "images" if (table.parent / "images").is_dir() else table.parent
-    return np.stack([np.asarray(Image.open(folder / name).convert("L")) for name in first.values()])
+    stack = np.stack([np.asarray(Image.open(folder / row["file"]).convert("L")) for row in rows])
+    return stack, np.unique([row["patient"] for row in rows], return_inverse=True)[1]
 
 
 def main() -> None:
@@ -38,7 +40,7 @@ def main() -> None:
     parser.add_argument("--generated", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
-    stack = pictures(chosen.table)
+    stack, _ = pictures(chosen.table)
     order = np.random.default_rng(chosen.seed).permutation(len(stack))
     members, holdout, others = np.split(stack[order], [chosen.side, 2 * chosen.side])
     for name, source in (("of the members", members), ("of other patients", others)):

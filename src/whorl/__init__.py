@@ -21,11 +21,13 @@ __all__ = [
     "enroll",
     "identify",
     "run",
+    "scrub",
 ]
 
 if TYPE_CHECKING:
     from whorl.api import Running, attribute, audit, enroll, identify, run
     from whorl.conclusions import Rules
+    from whorl.cure import scrub
     from whorl.estimators import GeneratorIdentifier
     from whorl.records import BadInput
 
@@ -39,6 +41,7 @@ _HOMES = {
     "enroll": "whorl.api",
     "identify": "whorl.api",
     "run": "whorl.api",
+    "scrub": "whorl.cure",
 }
 
 

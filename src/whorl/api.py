@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from whorl import attribution as attributing
-from whorl import auditing, headers, identification, images, protocols, recipes, trials
+from whorl import auditing, headers, identification, images, protocols, recipes, sources, trials
+from whorl import policy as policies
 from whorl.challenge import editions
 from whorl.compare import DEFAULT_BLOCK_BYTES, Progress, silent
 from whorl.conclusions import Rules
@@ -62,13 +63,14 @@ def audit(
     panel: str = "default",
     recipes: Sequence[str] = (),
     rules: Rules | None = None,
+    policy: str | Path | None = None,
     running: Running | None = None,
     exclude: Path | None = None,
 ) -> AuditReport:
     """Ask whether generated pictures remember the members: folders, tables, lists or arrays of pictures.
 
     `holdout` are real pictures of the same kind that were certainly not used; `reference` are more such
-    pictures, of other patients, for recipes that calibrate.
+    pictures, of other patients, for recipes that calibrate; `policy` a file with the limits of a release.
     """
     running = running or Running()
     chosen = _recipes(panel, recipes)
@@ -78,6 +80,12 @@ def audit(
     unused = load(holdout, "holdout", patients, patient_from)
     beside = None if reference is None else load(reference, "reference")
     _stop_if_strict(running, *(found for found in (made, used, unused, beside) if found is not None))
+    known = {"generated": generated, "members": members, "holdout": holdout}
+    told = sources.told(
+        {**known, "reference": reference},
+        {"patients": patients, "patient_from": patient_from, "size": size},
+        recipes or tuple(recipe.name for recipe in chosen),
+    )
     record = auditing.audit(
         generated=made,
         members=used,
@@ -87,7 +95,9 @@ def audit(
         settings=running.settings(),
         rules=rules,
         executor=executor_named(running.executor, running.workers),
-        provenance=_provenance(running),
+        provenance={**_provenance(running), **told},
+        files={role: headers.paths(source, exclude) for role, source in known.items()},
+        policy=policies.read(Path(policy)) if policy is not None else None,
     )
     return AuditReport(record, (used, unused), made)
 

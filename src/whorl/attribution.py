@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from whorl import clusters, confounders, pipeline, separations
+from whorl import clusters, confounders, pipeline, regrouping, separations
+from whorl.agreement import agreement
 from whorl.arrays import digest_of_picture
 from whorl.clusters import Part
 from whorl.evaluate import label_measures
@@ -43,15 +44,9 @@ def attribute(
 
     What else could split the bag is looked at first; `files` (picture id → path) lets it see the files too.
     """
-    if count is not None and not 1 <= count <= len(images):
-        raise BadInput(f"-k {count}: give a number from 1 to {len(images)}, the number of pictures")
-    if recipe.task != "attribution":
-        raise BadInput(f"{recipe.name} answers the {recipe.task} question: take a recipe for attribution")
-    if answers is not None:
-        _truth(images, answers)  # a bad table shall stop the run before its first picture
+    _check(images, recipe, count, answers)
     suspects = confounders.confounders(traces(images, files, settings.progress), settings.seed)
-    problem = Problem("attribution", images, count=count)
-    blocks = tuple(pipeline.blocks(recipe, problem, settings))
+    blocks = tuple(pipeline.blocks(recipe, Problem("attribution", images, count=count), settings))
     order = np.argsort(np.asarray(images.digests), kind="stable")  # file names and their order mean nothing
     bag = clusters.Bag(blocks, _content(images, order[:LOOKED_AT], blocks, recipe, settings)).some(order)
     where = clusters.places(bag)
@@ -59,7 +54,10 @@ def attribute(
     found = clusters.supported(divisions[:MOST])
     halves = _halves(bag, found, settings)
     chosen = found if count is None else count
-    groups, confidence = _refined(where, _division(divisions, where, chosen), settings.seed)
+    first = _division(divisions, where, chosen)
+    if count is not None and count <= len(divisions):
+        first = regrouping.regrouped(bag, divisions[count - 1], settings.seed, settings.progress)
+    groups, confidence = _refined(where, first, settings.seed, kept=count is not None)
     numbers, sure = np.empty(len(order), np.int64), np.empty(len(order), np.float32)
     numbers[order], sure[order] = groups, confidence
     names = tuple(str(number + 1) for number in numbers)
@@ -78,7 +76,11 @@ def attribute(
         measures=_measures(images, names, answers, settings.seed),
         quarantined=images.quarantined,
         notes=tuple(images.notes),
-        provenance={**(provenance or {}), **_facts(images, recipe, settings)},
+        provenance={
+            **(provenance or {}),
+            **_facts(images, recipe, settings),
+            "agreement_of_methods": agreement(where, groups, settings.seed),
+        },
         confounders=confounders.compare(suspects, names, settings.seed),
         separations=separations.separations(
             bag,
@@ -88,6 +90,16 @@ def attribute(
             settings.seed,
         ),
     )
+
+
+def _check(images: ImageSet, recipe: Recipe, count: int | None, answers: Answers | None) -> None:
+    """Stop what cannot be answered before its first picture."""
+    if count is not None and not 1 <= count <= len(images):
+        raise BadInput(f"-k {count}: give a number from 1 to {len(images)}, the number of pictures")
+    if recipe.task != "attribution":
+        raise BadInput(f"{recipe.name} answers the {recipe.task} question: take a recipe for attribution")
+    if answers is not None:
+        _truth(images, answers)
 
 
 def _content(
@@ -117,10 +129,11 @@ def _division(divisions: list[list[Part]], where: Array, count: int) -> Array:
     return np.asarray(AgglomerativeClustering(count).fit_predict(where))
 
 
-def _refined(where: Array, labels: Array, seed: int) -> tuple[Array, Array]:
+def _refined(where: Array, labels: Array, seed: int, kept: bool) -> tuple[Array, Array]:
     """Give every picture the group that a classifier names which never saw it, and how sure that is.
 
-    A group too small to be held out keeps its pictures, and so do all where a group would vanish.
+    A group too small to be held out keeps its pictures, and so do all where a group would vanish, or if
+    `kept`: then only how sure it is comes from the classifier.
     """
     names, sizes = np.unique(labels, return_counts=True)
     if len(names) == 1:
@@ -138,8 +151,9 @@ def _refined(where: Array, labels: Array, seed: int) -> tuple[Array, Array]:
             chances[held] += model.fit(where[shown], labels[shown]).predict_proba(where[held])
     chances /= REPEATS
     again = names[chances.argmax(axis=1)]
-    kept = again if (np.bincount(again, minlength=len(names)) > sizes / 2).all() else labels
-    return kept, np.asarray(chances[np.arange(len(labels)), np.searchsorted(names, kept)], np.float32)
+    stays = kept or (np.bincount(again, minlength=len(names)) <= sizes / 2).any()
+    final = labels if stays else again
+    return final, np.asarray(chances[np.arange(len(labels)), np.searchsorted(names, final)], np.float32)
 
 
 @dataclass(frozen=True, eq=False)

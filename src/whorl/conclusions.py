@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from whorl.blind import Blind
 from whorl.evidence.power import least_p_value
 from whorl.outcomes import Attack, NearCopy, Verdict, WholeSet
-from whorl.records import Array, BadInput
+from whorl.records import Array, BadInput, Interval
 
 WEAK = 0.05
 TOO_COARSE = 0.75
@@ -39,14 +40,22 @@ class Found:
     below: Array
     whole_set: WholeSet
     near_copies: Sequence[NearCopy]
+    blind: Blind | None = None
+    margin: Interval | None = None
+
+    @property
+    def tried(self) -> list[Attack]:
+        """All attacks, the stack last."""
+        return [*self.attacks, *([self.combined] if self.combined else [])]
 
 
 def conclude(found: Found, sides: tuple[int, int], rules: Rules) -> tuple[Verdict, str]:
     """Weigh the evidence; `sides` are the patients on each."""
-    tried = [*found.attacks, *([found.combined] if found.combined else [])]
-    best = min(tried, key=lambda attack: (attack.p_adjusted, -attack.auc.estimate))
+    best = min(found.tried, key=lambda attack: (attack.p_adjusted, -attack.auc.estimate))
     said = f"{best.recipe}, AUC {best.auc.estimate:.3f}, adjusted p {number(best.p_adjusted)}"
     copies = _copies(found.near_copies)
+    if _confounded(found, rules.alpha) and not found.near_copies:
+        return "cannot tell", _confusion(found, rules.alpha)
     if best.p_adjusted <= rules.alpha:
         return "leak", f"The generated pictures carry traces of the members ({said}).{copies}"
     if found.near_copies:
@@ -56,7 +65,7 @@ def conclude(found: Found, sides: tuple[int, int], rules: Rules) -> tuple[Verdic
             "The members as a set lie nearer to the generated pictures than the holdout does (adjusted p "
             f"{number(found.whole_set.p_adjusted)}), though no attack tells single pictures apart."
         )
-    unsure = _unsure(tried, found.below, sides, rules)
+    unsure = _unsure(found.tried, found.below, sides, rules)
     if unsure:
         return "cannot tell", unsure
     least = min(best.p_adjusted, found.whole_set.p_adjusted)
@@ -74,6 +83,21 @@ def conclude(found: Found, sides: tuple[int, int], rules: Rules) -> tuple[Verdic
     return "no evidence", (
         f"None of the {len(found.attacks)} attacks tells members from holdout. An AUC below {smallest:.2f} "
         "could have gone unnoticed: this is not a proof of safety."
+    )
+
+
+def _confounded(found: Found, alpha: float) -> bool:
+    """Whether members and holdout differ without the generated pictures as much as with them."""
+    if found.blind is None or not found.blind.confounded(alpha):
+        return False
+    return found.margin is None or found.margin.low <= 0
+
+
+def _confusion(found: Found, alpha: float) -> str:
+    assert found.blind is not None
+    return (
+        f"{found.blind.sentence(alpha)} No attack is clearly better than that: what looks like a leak may be "
+        "this difference. Give members and holdout of one origin and one processing."
     )
 
 

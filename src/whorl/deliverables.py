@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from whorl import exports
 from whorl.confounders import content, marks
 from whorl.outcomes import Attack, Attribution, Audit
 from whorl.records import ImageSet, Result, Scores, Verdicts
 from whorl.report import page
+from whorl.report.people_view import COPIES
+from whorl.report.public_view import public_content
 from whorl.store import sweep, write_text
 
 if TYPE_CHECKING:
@@ -42,11 +46,17 @@ class AuditReport:
         header, rows = _score_rows(self.record)
         return pd.DataFrame(rows, columns=header)
 
-    def save(self, folder: str | Path, *, with_images: bool = False) -> Path:
-        """Write audit.json, scores.csv and report.html; pictures enter the report only when asked for."""
-        out = _folder(folder, "audit.json", "scores.csv", "report.html")
+    def save(self, folder: str | Path, *, with_images: bool = False, public: bool = False) -> Path:
+        """Write audit.json, scores.csv and report.html; pictures enter the report only when asked for.
+
+        `public` adds public.html and public.json, which show no real picture and name nobody.
+        """
+        out = _folder(folder, "audit.json", "scores.csv", "report.html", "public.html", "public.json")
         exports.write_csv(out / "scores.csv", *_score_rows(self.record))
         exports.write_json(out / "audit.json", self.to_dict())
+        if public:
+            exports.write_json(out / "public.json", public_content(self.record))
+            write_text(out / "public.html", page.public_page(self.record))
         write_text(
             out / "report.html", page.audit_page(self.record, self._pictures() if with_images else None)
         )
@@ -54,15 +64,13 @@ class AuditReport:
 
     def _pictures(self) -> dict[str, dict[int, Any]]:
         members, holdout = self.real
-        real = {}
-        for entry in self.record.exposed:
-            inside = entry.row < len(members)
-            real[entry.row] = (
-                members.pixels[entry.row] if inside else holdout.pixels[entry.row - len(members)]
-            )
-        twins = {
-            entry.twin: self.generated.pixels[entry.twin] for entry in self.record.exposed if entry.twin >= 0
+        shown = [(entry.row, entry.twin) for entry in self.record.near_copies[:COPIES]]
+        shown += [(entry.row, entry.twin) for entry in self.record.exposed]
+        real = {
+            row: members.pixels[row] if row < len(members) else holdout.pixels[row - len(members)]
+            for row, _ in shown
         }
+        twins = {twin: self.generated.pixels[twin] for _, twin in shown if twin >= 0}
         return {"real": real, "generated": twins}
 
 
@@ -143,9 +151,11 @@ def _folder(folder: str | Path, *names: str) -> Path:
 
 
 def _score_rows(record: Audit) -> tuple[list[str], list[list[object]]]:
-    header = ["file", "role", "patient", *(attack.recipe for attack in record.attacks)]
-    facts = zip(record.ids, record.roles, record.patients, record.values, strict=True)
-    return header, [[name, role, patient, *values] for name, role, patient, values in facts]
+    together = [record.combined.recipe] if record.combined else []
+    header = ["file", "role", "patient", *(attack.recipe for attack in record.attacks), *together]
+    values = np.column_stack([record.values, record.combined_scores]) if together else record.values
+    facts = zip(record.ids, record.roles, record.patients, values, strict=True)
+    return header, [[name, role, patient, *scores] for name, role, patient, scores in facts]
 
 
 def _audit_content(record: Audit) -> dict[str, Any]:
@@ -159,15 +169,35 @@ def _audit_content(record: Audit) -> dict[str, Any]:
         }
         for entry in record.exposed
     ]
+    copies = [
+        {
+            "file": record.ids[entry.row],
+            "patient": record.patients[entry.row],
+            "generated": record.generated_ids[entry.twin] if entry.twin >= 0 else None,
+            "likeness": entry.likeness,
+            "q_value": entry.q_value,
+        }
+        for entry in record.near_copies
+    ]
     return {
-        "schema": "whorl.audit/1",
+        "schema": "whorl.audit/2",
         "verdict": record.verdict,
         "sentence": record.sentence,
+        "decision": record.decision,
         "alpha": record.alpha,
         "detectable_auc": record.detectable_auc,
         "chance": {"auc": 0.5, "tpr_at_1_percent_fpr": 0.01},
         "attacks": [_attack_content(attack) for attack in record.attacks],
         "combined": _attack_content(record.combined) if record.combined else None,
+        "whole_set": record.whole_set,
+        "near_copies": copies,
+        "remembered": record.remembrance,
+        "privacy_loss": record.privacy_loss,
+        "planted": record.planted,
+        "blind": None
+        if record.blind is None
+        else {"families": record.blind.families, "margin": record.margin},
+        "hygiene": record.hygiene,
         "exposed": exposed,
         "quarantined": record.quarantined,
         "notes": record.notes,
@@ -181,9 +211,11 @@ def _attack_content(attack: Attack) -> dict[str, Any]:
         "title": attack.title,
         "auc": attack.auc,
         "tpr_at_1_percent_fpr": attack.tpr,
+        "tpr_at_0.1_percent_fpr": attack.tpr_rare,
         "p_value": attack.p_value,
         "p_adjusted": attack.p_adjusted,
         "detectable_auc": attack.detectable_auc,
+        "weight": attack.weight,
     }
 
 

@@ -9,17 +9,21 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from whorl.blind import Blind
 from whorl.confounders import Confounder
+from whorl.hygiene import Finding
 from whorl.records import Array, Floats, Interval, Measure, Quarantined
 
 Verdict = Literal["leak", "no evidence", "cannot tell"]
+Word = Literal["release", "release with conditions", "cannot tell", "do not release"]
 
 
 @dataclass(frozen=True)
 class Attack:
     """One recipe's evidence: members against holdout.
 
-    `tpr` is the share of members found at 1 % false alarms; `p_value` counts permutations of whole
+    `tpr` is the share of members found at 1 % false alarms, `tpr_rare` at 0.1 %: nothing where the holdout
+    has too few patients to show such a threshold; `p_value` counts permutations of whole
     patients; `p_adjusted` also pays for having tried the whole panel; `detectable_auc` is the smallest
     AUC that four such audits in five would have noticed; `weight` is its share in the combined attack.
     """
@@ -27,11 +31,12 @@ class Attack:
     recipe: str
     title: str
     auc: Interval
-    tpr: Interval
+    tpr: Interval | None
     p_value: float
     p_adjusted: float
     detectable_auc: float
     weight: float | None = None
+    tpr_rare: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,41 @@ class NearCopy:
 
 
 @dataclass(frozen=True)
+class Remembered:
+    """A member picture or patient on the list of those remembered: of such a list at most a share q is wrong.
+
+    `name` is the picture's or the patient's; `q_value` bounds the share of false entries down to this one.
+    """
+
+    name: str
+    p_value: float
+    q_value: float
+
+
+@dataclass(frozen=True)
+class Remembrance:
+    """Who is remembered: lists of pictures and patients, at most `q` of either by mistake.
+
+    `possible` says whether a list could have held anything at all with this holdout.
+    """
+
+    q: float
+    pictures: tuple[Remembered, ...]
+    patients: tuple[Remembered, ...]
+    possible: bool
+
+
+@dataclass(frozen=True)
+class PrivacyLoss:
+    """A lower limit of ε (at `delta`) that holds with `confidence`; `strategy` chose the threshold."""
+
+    epsilon: float
+    delta: float
+    confidence: float
+    strategy: str
+
+
+@dataclass(frozen=True)
 class WholeSet:
     """Whether the set of members lies nearer to the generated pictures than the holdout does."""
 
@@ -83,6 +123,30 @@ class Planted:
 
 
 @dataclass(frozen=True)
+class Ruling:
+    """One limit held against what was found; `holds` is None where the figure could not be computed."""
+
+    limit: str
+    allowed: float
+    found: float | None
+    holds: bool | None
+    sentence: str
+    word: Word
+    condition: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The one word about a release, the rule that led to it, and what is asked for."""
+
+    word: Word
+    sentence: str
+    rulings: tuple[Ruling, ...]
+    conditions: tuple[str, ...]
+    policy: str
+
+
+@dataclass(frozen=True)
 class Gap:
     """One figure of the development part beside that of the test part, and what was lost between them.
 
@@ -100,7 +164,8 @@ class Gap:
 class Audit:
     """Question 1 answered: is there evidence that the generator remembers its members?
 
-    `values` and `nearest` are (real pictures, attacks); `roles` says `member` or `holdout`.
+    `values` and `nearest` are (real pictures, attacks); `roles` says `member` or `holdout`. `margin` is what
+    the strongest attack's AUC has over that of the blind baseline.
     """
 
     verdict: Verdict
@@ -123,6 +188,12 @@ class Audit:
     whole_set: WholeSet | None = None
     near_copies: tuple[NearCopy, ...] = ()
     planted: tuple[Planted, ...] = ()
+    remembrance: Remembrance | None = None
+    privacy_loss: PrivacyLoss | None = None
+    blind: Blind | None = None
+    margin: Interval | None = None
+    hygiene: tuple[Finding, ...] = ()
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,9 @@ def _altered(picture: Array, made: ImageSet, how: Alteration, rng: np.random.Gen
         grey = grey[:, ::-1] if rng.random() < 0.5 else grey
         grey = shift(grey, move, order=1, mode="nearest") * rng.uniform(1 - LIGHT, 1 + LIGHT)
     if how.share < 1:
-        grey = how.share * grey + (1 - how.share) * made.pixels[rng.integers(len(made))]
+        by_content = np.argsort(np.asarray(made.digests))
+        under = made.pixels[by_content[rng.integers(len(made))]]
+        grey = how.share * grey + (1 - how.share) * under
     grey = grey + NOISE * rng.standard_normal(grey.shape)
     return np.asarray(np.clip(np.rint(grey), 0, 255), np.uint8)
 

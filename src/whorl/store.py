@@ -13,9 +13,10 @@ import hashlib
 import io
 import os
 import secrets
+import shutil
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def _unpacked(content: bytes) -> dict[str, Array]:
 
 def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a file so that it is there whole or not at all; `durable` also after a power cut."""
-    partial = path.with_name(f".{path.name}.{RUN}{secrets.token_hex(4)}.{os.getpid()}{PARTIAL}")
+    partial = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
@@ -105,6 +106,35 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         raise BadInput(f"{path}: cannot write ({error.strerror})") from None
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Yield a place to make a large file or a folder at, which is then at `path` whole or not at all."""
+    partial = _beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        partial.replace(path)
+        _settle(path.parent)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot write ({error.strerror})") from None
+    finally:
+        _discard(partial)
+
+
+def _beside(path: Path) -> Path:
+    """The place where something is half-written; its name says by whom."""
+    return path.with_name(f".{path.name}.{RUN}{secrets.token_hex(4)}.{os.getpid()}{PARTIAL}")
+
+
+def _discard(partial: Path) -> None:
+    """Remove a file or a folder if it is there."""
+    if partial.is_dir() and not partial.is_symlink():
+        shutil.rmtree(partial, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _settle(folder: Path) -> None:
@@ -132,7 +162,10 @@ def sweep(folder: Path, names: Sequence[str] = ()) -> int:
         with contextlib.suppress(FileNotFoundError):  # another run finished it meanwhile
             if _alive(orphan.name) and time.time() - orphan.stat().st_mtime < STALE_SECONDS:
                 continue
-            orphan.unlink()
+            if orphan.is_dir():
+                _discard(orphan)
+            else:
+                orphan.unlink()
             count += 1
     return count
 

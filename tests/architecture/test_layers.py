@@ -16,16 +16,18 @@ from whorl.records import STAGES
 LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
     ("the command line", frozenset({"whorl.cli"})),
     ("what people see", frozenset({"whorl", "whorl.demo", "whorl.listings", "whorl.display"})),
-    ("the Python surface", frozenset({"whorl.api"})),
-    ("what is handed over", frozenset({"whorl.deliverables"})),
+    ("the Python surface", frozenset({"whorl.api", "whorl.cure"})),
+    ("what is handed over", frozenset({"whorl.deliverables", "whorl.removals"})),
     ("pages", frozenset({"whorl.report"})),
     (
         "the two questions",
         frozenset(
             {
                 "whorl.auditing",
+                "whorl.scrubbing",
                 "whorl.attribution",
                 "whorl.conclusions",
+                "whorl.appraisal",
                 "whorl.setwise",
                 "whorl.planting",
                 "whorl.exposure",
@@ -44,6 +46,7 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
                 "whorl.peaks",
                 "whorl.separations",
                 "whorl.regrouping",
+                "whorl.agreement",
                 "whorl.forge",
                 "whorl.executors",
                 "whorl.clusters",
@@ -60,17 +63,23 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
                 "whorl.evaluate",
                 "whorl.protocols",
                 "whorl.metrics",
+                "whorl.policy",
                 "whorl.evidence",
                 "whorl.outcomes",
                 "whorl.cohort",
                 "whorl.confounders",
+                "whorl.appearance",
+                "whorl.blind",
+                "whorl.hygiene",
             }
         ),
     ),
     ("from problem to scores", frozenset({"whorl.pipeline", "whorl.compare"})),
     (
         "recipes and finished pieces",
-        frozenset({"whorl.recipes", "whorl.steps", "whorl.store", "whorl.exports", "whorl.library"}),
+        frozenset(
+            {"whorl.recipes", "whorl.steps", "whorl.store", "whorl.exports", "whorl.library", "whorl.sources"}
+        ),
     ),
     ("the steps", frozenset(f"whorl.{steps.PLACES.get(stage, stage)}" for stage in STAGES)),
     (
@@ -89,6 +98,8 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
                 "headers",
                 "traces",
                 "compression",
+                "duplicates",
+                "leftovers",
             )
         ),
     ),

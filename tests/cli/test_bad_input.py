@@ -197,7 +197,7 @@ def test_one_picture_on_both_sides_is_refused_under_both_names(leaking, capsys, 
 def test_a_member_among_the_generated_pictures_is_noted_and_scores_highest(leaking, capsys):
     shutil.copy(leaking.members / "P003_1.png", leaking.generated / "copy.png")
     out = fine(capsys, *leaking.audit(*QUICK))
-    assert "note: 1 of the members are among the generated pictures pixel by pixel, first 'P003_1.png'" in out
+    assert "stop: 1 generated picture of 25 is also in the members, pixel by pixel" in " ".join(out.split())
     rows = {row["file"]: float(row["whorl.thumbnail"]) for row in leaking.scores()}
     assert rows["P003_1.png"] == max(rows.values()) == pytest.approx(1, abs=1e-6)
 

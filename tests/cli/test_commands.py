@@ -36,7 +36,7 @@ def _commands(program: App, words: tuple[str, ...] = ()) -> list[str]:
 
 def test_an_audit_prints_one_json_document_that_is_also_its_file(leaking, capsys):
     content = json.loads(fine(capsys, *leaking.audit(*FEW, "--json")))
-    assert content["schema"] == "whorl.audit/1" and content["verdict"] == "leak"
+    assert content["schema"] == "whorl.audit/2" and content["verdict"] == "leak"
     assert [attack["recipe"] for attack in content["attacks"]] == list(recipes.panels()["default"])
     for attack in content["attacks"]:
         auc = attack["auc"]
@@ -61,7 +61,7 @@ def test_an_audit_writes_a_row_for_every_real_picture(leaking, capsys):
     out = fine(capsys, *leaking.audit(*FEW))
     assert out.startswith("LEAK: ") and str(leaking.out / "report.html") in out
     rows = leaking.scores()
-    assert list(rows[0]) == ["file", "role", "patient", *recipes.panels()["default"]]
+    assert list(rows[0]) == ["file", "role", "patient", *recipes.panels()["default"], "combined"]
     files = {(file.name, role[:-1]) for role in ("members",) for file in leaking.members.iterdir()}
     files |= {(file.name, "holdout") for file in leaking.holdout.iterdir()}
     assert len(rows) == 32 and {(row["file"], row["role"]) for row in rows} == files

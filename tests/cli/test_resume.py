@@ -158,7 +158,8 @@ def test_finished_pieces_are_not_made_again(undisturbed, tmp_path, capsys, monke
     made, _ = undisturbed
     out = tmp_path / "out"
     shutil.copytree(made.out, out)
-    monkeypatch.setattr(pipeline, "_assemble", None)
+    monkeypatch.setattr(pipeline, "_by_pooling", None)
+    monkeypatch.setattr(pipeline, "_by_scorer", None)
     fine(capsys, *made.audit(*PANEL, out=out))
     _check_finished(out, made.out)
 

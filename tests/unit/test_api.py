@@ -74,7 +74,7 @@ def test_the_table_of_an_audit_holds_its_scores():
     report = ask()
     frame = report.to_frame()
     names = [attack.recipe for attack in report.record.attacks]
-    assert list(frame.columns) == ["file", "role", "patient", *names] and len(frame) == 40
+    assert list(frame.columns) == ["file", "role", "patient", *names, "combined"] and len(frame) == 40
     np.testing.assert_array_equal(frame[names].to_numpy(np.float32), report.record.values)
     assert frame["role"].value_counts().to_dict() == {"member": 20, "holdout": 20}
 

@@ -75,12 +75,15 @@ def test_without_a_leak_one_audit_in_twenty_at_most_says_there_is_one():
     assert [audit(asked).verdict for asked in questions].count("leak") <= most
     # The limit is one that an audit which forgets about patients does not keep.
     bare = [{name: replace(one, patients=None) for name, one in asked.items()} for asked in questions]
-    assert [audit(asked).verdict for asked in bare].count("leak") > most
+    alone = [audit(asked) for asked in bare]
+    assert sum(found.attacks[0].p_adjusted <= QUICK.alpha for found in alone) > most
+    assert "cannot tell" in {found.verdict for found in alone}  # the sides seem to differ in themselves
 
 
 def test_a_planted_leak_is_found_again_and_again():
     found = [audit(question(seed, leak=0.5)[0]).verdict for seed in range(100, 110)]
-    assert found.count("leak") >= 9
+    # So few patients can differ by chance in what no generator made: then nobody can tell.
+    assert found.count("leak") >= 8 and "no evidence" not in found
 
 
 def test_the_whole_panel_is_paid_for():
@@ -165,8 +168,9 @@ def test_copies_among_the_generated_pictures_are_noted():
     pixels = asked["generated"].pixels.copy()
     pixels[3] = asked["holdout"].pixels[5]
     found = audit({**asked, "generated": pictures("generated", pixels)})
-    [note] = [note for note in found.notes if "pixel by pixel" in note]
-    assert note.startswith("1 of the holdout") and "holdout-0005" in note
+    [finding] = [one for one in found.hygiene if one.kind == "generated identical to real"]
+    assert finding.severity == "stop" and finding.count == 1 and "holdout" in finding.sentence
+    assert finding.examples[0][1].endswith("holdout-0005")
     assert found.values[36 + 5, 0] == pytest.approx(1, abs=1e-6)
 
 

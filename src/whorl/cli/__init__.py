@@ -11,7 +11,17 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, MissingArgumentError
 
 from whorl import __version__
-from whorl.cli import challenge, checking, identifying, listing, making, options, organising, questions
+from whorl.cli import (
+    challenge,
+    checking,
+    identifying,
+    listing,
+    making,
+    options,
+    organising,
+    questions,
+    scrubbing,
+)
 from whorl.records import BadInput
 
 FINE, BAD_INPUT, STOPPED, INTERRUPTED = 0, 2, 3, 130
@@ -24,6 +34,7 @@ app = App(name="whorl", version=__version__, help=HELP, suppress_keyboard_interr
 forge = App(name="forge", help="Make editions with known answers.")
 app.command(making.demo)
 app.command(questions.audit)
+app.command(scrubbing.scrub)
 app.command(questions.attribute)
 app.command(questions.run)
 app.command(identifying.enroll)
@@ -48,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     options.given[:] = sys.argv[1:] if arguments is None else arguments
     try:
-        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        done = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except BadInput as error:
         return _complain(str(error), STOPPED if type(error).__name__ == "Stopped" else BAD_INPUT)
@@ -64,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         _stop_printing()
         return _complain(f"{error.filename or 'the system'}: {error.strerror or error}", BAD_INPUT)
+    else:
+        return done if isinstance(done, int) else FINE
     return FINE
 
 

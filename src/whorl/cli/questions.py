@@ -12,9 +12,11 @@ from whorl.cli.options import OUTPUT, READING, Output, Reading, check_out, count
 
 if TYPE_CHECKING:
     from whorl.deliverables import AttributionReport, AuditReport, RunReport
+    from whorl.outcomes import Audit
     from whorl.records import Interval
 
 
+FINE, NOT_RELEASED = 0, 4
 Chosen = Annotated[
     tuple[str, ...],
     Parameter(help="Recipes to use instead; may be repeated.", negative="", show_default=False),
@@ -50,6 +52,9 @@ PatientFrom = Annotated[
 Reference = Annotated[
     Path | None, Parameter(help="More real pictures that were not used, for recipes that calibrate.")
 ]
+Policy = Annotated[
+    Path | None, Parameter(help="TOML file with the limits of a release; exit code 4 if they are not kept.")
+]
 Truth = Annotated[Path | None, Parameter(help="CSV with columns file,label to score the groups.")]
 Fingerprint = Annotated[str, Parameter(help="Recipe whose features are the fingerprint.")]
 
@@ -63,17 +68,21 @@ def audit(
     patients: Patients = None,
     patient_from: PatientFrom = None,
     with_images: Annotated[bool, flag("Put patients' pictures into the report.")] = False,
+    public: Annotated[bool, flag("Also write public.html: no pictures, no names, rounded counts.")] = False,
+    policy: Policy = None,
     attacking: Attacking = ATTACKING,
     reading: Reading = READING,
     output: Output = OUTPUT,
-) -> None:
+) -> int:
     """Ask whether generated pictures remember the pictures their generator was trained on.
+
+    With --policy the exit code is 4 unless the policy lets the pictures be released.
 
     Example: whorl audit synthetic/ --members train/ --holdout unused/ --patients patients.csv
     """
     from whorl import api
     from whorl.conclusions import Rules
-    from whorl.display import Display, print_json
+    from whorl.display import Display, plain, print_json, say
 
     out = output.folder("audit")
     check_out(out, *(place for place in (generated, members, holdout, reference) if place is not None))
@@ -90,14 +99,20 @@ def audit(
             panel=attacking.panel,
             recipes=attacking.recipes,
             rules=Rules(attacking.alpha, attacking.permutations),
+            policy=policy,
             running=running(output, out / ".store", display, block_bytes=attacking.block_kib * 1024, **how),
             exclude=out,
         )
-        page = report.save(out, with_images=with_images)
+        page = report.save(out, with_images=with_images, public=public)
     if output.json:
         print_json(report.to_dict())
     else:
         _tell_audit(report, page)
+        if public:
+            say(plain(f"public edition: {page.with_name('public.html').resolve()}"))
+    decision = report.record.decision
+    kept = policy is None or (decision is not None and decision.word.startswith("release"))
+    return FINE if kept else NOT_RELEASED
 
 
 def attribute(
@@ -192,17 +207,42 @@ def _tell_audit(report: AuditReport, page: Path) -> None:
         [
             attack.recipe,
             interval(attack.auc),
-            interval(attack.tpr),
+            interval(attack.tpr) if attack.tpr else "too few patients",
             number(attack.p_value),
             number(attack.p_adjusted),
         ]
-        for attack in record.attacks
+        for attack in (*record.attacks, *([record.combined] if record.combined else []))
     ]
     print_table(
         ["attack", "AUC (chance 0.5)", "found at 1 % false alarms (chance 0.01)", "p", "adjusted p"], rows
     )
     say(f"smallest AUC this audit could have noticed: {record.detectable_auc:.2f}")
+    _tell_evidence(record)
     report_files(record.quarantined, record.notes, page)
+
+
+def _tell_evidence(record: Audit) -> None:
+    from whorl.display import plain, say
+
+    if record.planted:
+        test = ", ".join(f"{one.found} of {one.planted} {one.altered}" for one in record.planted[:2])
+        say(f"near copies: {len(record.near_copies)}; planted to test the search, found {test}")
+    kept = record.remembrance
+    if kept is not None and kept.possible:
+        said = f"{len(kept.pictures)} pictures, {len(kept.patients)} patients"
+        say(f"remembered: {said}; at most {kept.q:.0%} of either list by mistake")
+    if record.privacy_loss is not None:
+        loss = record.privacy_loss
+        say(f"privacy loss ε: at least {loss.epsilon:.2f}, with {loss.confidence:.0%} confidence")
+    if record.decision is not None:
+        say(
+            plain(
+                f"decision by '{record.decision.policy}': {record.decision.word} ({record.decision.sentence})"
+            )
+        )
+    for finding in record.hygiene:
+        if finding.severity != "note":
+            say(plain(f"{finding.severity}: {finding.sentence}"))
 
 
 def _tell_attribution(report: AttributionReport, page: Path) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 from whorl.records import Array
 
 SHARE = 0.1
-FEWEST = 10  # holdout scores in the tail, below which no tail is fitted
+IN_TAIL = 10  # holdout scores that a tail needs at least
+FEWEST = 40  # holdout scores below which no tail is fitted: ranks have to do
 ONE_SIDED = 1.645
 ALMOST_ONE = 1 - 1e-6
 
@@ -23,8 +24,8 @@ def copy_p_values(holdout: Array, members: Array) -> Array:
     beside, own = (np.arctanh(np.clip(each, -1.0, ALMOST_ONE)) for each in (np.sort(holdout), members))
     count = len(beside)
     ranked = (1 + count - np.searchsorted(beside, own, side="left")) / (1 + count)
-    few = max(FEWEST, int(SHARE * count))
-    if count <= few:
+    few = max(IN_TAIL, int(SHARE * count))
+    if count < FEWEST:
         return np.asarray(ranked)
     start = beside[-few - 1]
     scale = float((beside[-few:] - start).mean()) * (1 + ONE_SIDED / np.sqrt(few))

@@ -6,14 +6,19 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from whorl.folders import shown
+from whorl.forge import neural
+from whorl.forge.adversarial import Adversarial
 from whorl.forge.classical import Components, Kernels
 from whorl.forge.decoders import Decoder
+from whorl.forge.diffusion import Diffusion
 from whorl.forge.phantom import Pixels
 from whorl.forge.planted import Copies
 from whorl.forge.quilting import Quilt
+from whorl.forge.variational import Variational
 from whorl.records import BadInput
 from whorl.steps import nearest
 
@@ -40,6 +45,9 @@ GENERATORS: Mapping[str, type[Generator]] = {
     "copies": Copies,
     "decoder": Decoder,
     "quilt": Quilt,
+    "vae": Variational,
+    "gan": Adversarial,
+    "diffusion": Diffusion,
 }
 KINDS = {int: "a whole number", float: "a number", str: "text"}
 
@@ -84,8 +92,20 @@ def spelled(spec: str) -> str:
     made = make(spec)
     name = spec.partition(":")[0].strip()
     values = {key: getattr(made, key) for key in parameters(type(made))}
-    told = ",".join(f"{key}={value}" for key, value in values.items() if value is not None)
-    return f"{name}:{told}" if told else name
+    return _told(name, values)
+
+
+def save(model: neural.FittedNeural, folder: Path) -> None:
+    """Write a trained neural generator: `generator.json`, and its weights as safetensors beside it."""
+    (name,) = (name for name, kind in GENERATORS.items() if isinstance(model.kind, kind))
+    model.save(folder, name)
+
+
+def load(folder: Path) -> neural.FittedNeural:
+    """Return the trained neural generator that `save` wrote; it samples what it would have sampled then."""
+    kept = neural.read(folder)
+    made = make(_told(str(kept.facts["generator"]), kept.facts["settings"]))
+    return neural.FittedNeural(typing.cast(Any, made), int(kept.facts["side"]), kept.tensors)
 
 
 def parameters(kind: type[Generator]) -> dict[str, Any]:
@@ -93,6 +113,12 @@ def parameters(kind: type[Generator]) -> dict[str, Any]:
     hints = typing.get_type_hints(kind)
     plain = {field.name: _plain(hints[field.name]) for field in dataclasses.fields(typing.cast(Any, kind))}
     return {key: hint for key, hint in plain.items() if hint in KINDS or isinstance(hint, tuple)}
+
+
+def _told(name: str, values: Mapping[str, Any]) -> str:
+    """Return the text that names a generator of these values."""
+    told = ",".join(f"{key}={value}" for key, value in values.items() if value is not None)
+    return f"{name}:{told}" if told else name
 
 
 def _plain(hint: Any) -> Any:

@@ -52,6 +52,7 @@ def attribution_view(attribution: Attribution, images: Mapping[int, Array] | Non
         "headline": headline(attribution),
         "name": attribution.provenance.get("name"),
         "has_pictures": images is not None,
+        "agreement": agreement_lines(attribution.provenance.get("agreement_of_methods")),
         "counts": maps.count_curve(attribution.choices, attribution.count) if attribution.choices else None,
         "confounders": confounder_view(attribution.confounders, attribution.count),
         "scatter": scatter,
@@ -112,6 +113,20 @@ def peak_words(peak: Peak) -> str:
         f"Every {peak.period:g} pixels {REPEATS[peak.direction]}, {where}, {strength} times the background; "
         f"{peak.cause}."
     )
+
+
+def agreement_lines(rows: object) -> list[str]:
+    """Say in a line each how far other methods of clustering agree with the groups."""
+    found = []
+    for row in rows if isinstance(rows, list) else []:
+        alike = row["adjusted_rand_index"]
+        groups = f"{wording.whole(row['groups'])} {'group' if row['groups'] == 1 else 'groups'}"
+        if alike is None:
+            found.append(f"{row['method']}: places no picture.")
+            continue
+        strays = "" if row["placed"] == 1 else f", {wording.percent(row['placed'])} of the pictures placed"
+        found.append(f"{row['method']}: ARI {wording.number(alike, 3)} ({groups}{strays}).")
+    return found
 
 
 def separation_table(attribution: Attribution) -> dict[str, Any] | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from markupsafe import Markup
 
-from whorl.outcomes import Attack, Verdict
+from whorl.outcomes import Attack, Verdict, Word
 from whorl.records import Array
 from whorl.report import svg
 from whorl.report.curves import histograms, operating_curve
@@ -22,18 +22,34 @@ SIGN_WORDS = {
     "no evidence": "Empty ring: no evidence of a leak was found",
     "cannot tell": "Question mark: the audit cannot tell",
 }
+DECISION_SIGNS: Mapping[Word, str] = {
+    "release": "no evidence",
+    "release with conditions": "conditions",
+    "cannot tell": "cannot tell",
+    "do not release": "leak",
+}
 BAR_WIDTH = 276
 
 
 def verdict_sign(verdict: Verdict, class_: str = "sign") -> Markup:
     """Return a sign that differs in shape, not only in colour; it takes the colour of its text."""
+    return _sign(verdict, SIGN_WORDS[verdict], class_)
+
+
+def decision_sign(word: Word) -> Markup:
+    """Return the sign of a decision, of the shapes that the verdicts have and one more."""
+    return _sign(DECISION_SIGNS[word], f"Sign of the decision: {word}", "sign")
+
+
+def _sign(shape_of: str, title: str, class_: str) -> Markup:
     mark = {"fill": "none", "stroke": "currentColor", "stroke_width": 5, "stroke_linejoin": "round"}
-    if verdict == "leak":
+    if shape_of == "leak":
         shape = element("path", d="M38 7 71 66H5Z", **mark)
         inner = element("path", d="M38 27V47M38 54V59", stroke_linecap="round", **mark)
-    elif verdict == "no evidence":
+    elif shape_of in ("no evidence", "conditions"):
         shape = element("circle", cx=38, cy=38, r=30, **mark)
-        inner = element("path", d="M25 38H51", stroke_linecap="round", **mark)
+        inside = "M25 38H51" if shape_of == "no evidence" else "M38 21V43M38 54V55"
+        inner = element("path", d=inside, stroke_linecap="round", **mark)
     else:
         shape = element("path", d="M38 4 72 38 38 72 4 38Z", **mark)
         inner = element(
@@ -42,7 +58,7 @@ def verdict_sign(verdict: Verdict, class_: str = "sign") -> Markup:
             stroke_linecap="round",
             **mark,
         )
-    return picture(SIGN_WORDS[verdict], 76, 76, shape, inner, class_=class_)
+    return picture(title, 76, 76, shape, inner, class_=class_)
 
 
 def common_scale(attacks: Iterable[Attack]) -> Scale:
@@ -131,7 +147,8 @@ def curve_plot(attacks: Sequence[Attack], columns: Array, is_member: Array) -> M
     labels = ("false alarms: share of holdout pictures called members", "members found")
     parts = [svg.axes(x, y, labels, shares=True), _chance(x, y), *_one_percent(x, y)]
     curves = [operating_curve(column[is_member], column[~is_member]) for column in columns.T]
-    order = sorted(range(len(attacks)), key=lambda index: -attacks[index].tpr.estimate)
+    shares = all(attack.tpr for attack in attacks)
+    order = sorted(range(len(attacks)), key=lambda index: -_height(attacks[index]))
     entries = []
     for rank, index in reversed(list(enumerate(order))):
         colour, dash = svg.style_of(rank)
@@ -142,7 +159,8 @@ def curve_plot(attacks: Sequence[Attack], columns: Array, is_member: Array) -> M
         parts.append(element("g", element("title", attacks[index].title), drawn))
         entries.append((_entry(attacks[index]), line(0, 0, 26, 0, colour, 2.2, dash)))
     entries = [*reversed(entries), ("guessing", line(0, 0, 26, 0, MUTED, 1.2, "1.5 3"))]
-    parts.append(text(722, 48, "Most found at 1 % false alarms first", "start", "key strong"))
+    heading = "Most found at 1 % false alarms first" if shares else "Highest AUC first"
+    parts.append(text(722, 48, heading, "start", "key strong"))
     parts.append(svg.legend(entries, 722, 74, 22))
     height = max(490, 90 + 22 * len(entries))
     return picture(
@@ -150,8 +168,13 @@ def curve_plot(attacks: Sequence[Attack], columns: Array, is_member: Array) -> M
     )
 
 
+def _height(attack: Attack) -> float:
+    return attack.tpr.estimate if attack.tpr else attack.auc.estimate
+
+
 def _entry(attack: Attack) -> str:
-    return f"{shorten(attack.title, 42)} · {percent(attack.tpr.estimate)}"
+    found = percent(attack.tpr.estimate) if attack.tpr else f"AUC {number(attack.auc.estimate)}"
+    return f"{shorten(attack.title, 42)} · {found}"
 
 
 def _chance(x: Scale, y: Scale) -> Markup:

@@ -16,7 +16,9 @@ from whorl.outcomes import Attribution, Audit
 from whorl.records import Array, Interval
 from whorl.report import figures, wording
 from whorl.report.attribution_view import attribution_view
-from whorl.report.audit_view import HEADLINES, audit_view
+from whorl.report.audit_view import audit_view
+from whorl.report.public_view import public_view
+from whorl.report.release_view import HEADLINES
 from whorl.report.sections import local_link
 
 
@@ -26,6 +28,11 @@ def audit_page(audit: Audit, pictures: Mapping[str, Mapping[int, Array]] | None 
     `pictures` (only if the user asked for them): {"real": {row: image}, "generated": {index: image}}.
     """
     return render("audit.html", audit_view(audit, pictures))
+
+
+def public_page(audit: Audit) -> str:
+    """Return the public edition of an audit's page: no pictures, no names, rounded counts."""
+    return render("public.html", public_view(audit))
 
 
 def attribution_page(attribution: Attribution, pictures: Mapping[int, Array] | None = None) -> str:

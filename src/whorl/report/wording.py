@@ -97,6 +97,17 @@ def detectable(auc: float) -> str:
     )
 
 
+def noticeable(auc: float) -> str:
+    """Say the same in a line."""
+    if not math.isfinite(auc) or auc >= 1:
+        return (
+            "The smallest AUC this audit could have detected: none. Even a complete leak could go unnoticed."
+        )
+    return (
+        f"The smallest AUC this audit could have detected: {number(auc)}. A weaker leak may have gone unseen."
+    )
+
+
 def rarity(share: float, holdout: int) -> str:
     """Say how many holdout pictures score as high as an exposed one."""
     if not math.isfinite(share):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -11,20 +12,20 @@ from whorl.records import Array, BadInput, Count, Floats, ImageSet, Problem, Sco
 
 VERSION = 1
 Features = Callable[[ImageSet], Array]
-COARSE = 16  # cells a side: a move of a few pixels changes little there
+COARSE = 14  # cells a side: a move of a pixel or two changes little there
 SLAB = 1024
 BATCH = 256
 LEAST_OVERLAP = 0.5
 
 
 def aligned(
-    problem: Problem, features: Features, shortlist: Count = 8, reach: Count = 6, sigma: float = 2.0
+    problem: Problem, features: Features, shortlist: Count = 4, reach: Count = 6, sigma: float = 2.0
 ) -> Scores:
     """Correlation of a query's detail with that of its most alike generated picture, laid over each other.
 
     Problem with n queries and g groups -> Scores (n, g) in -1..1. The `shortlist` most alike in any of eight
-    positions (flips and quarter turns) on a coarse grid, then every move up to `reach` pixels by FFT, on
-    what a blur of `sigma` leaves. Features (n, h, w) or square thumbnails (n, d).
+    positions (flips and quarter turns) and nine moves on a coarse grid, then every move up to `reach`
+    pixels by FFT, on what a blur of `sigma` leaves. Features (n, h, w) or square thumbnails (n, d).
     """
     real = _square(features(problem.queries))
     values = np.empty((len(real), len(problem.generated)), np.float32)
@@ -57,12 +58,15 @@ def _square(table: Array) -> Floats:
     return np.asarray(stack[:, top : top + side, left : left + side], np.float32)
 
 
-def _coarse(stack: Floats) -> Floats:
-    """Means over a coarse grid, mean 0 and length 1; (n, cells)."""
-    side = min(COARSE, stack.shape[1])
-    edges = np.arange(side) * stack.shape[1] // side
-    cells = np.add.reduceat(np.add.reduceat(stack, edges, axis=1), edges, axis=2)
-    widths = np.diff([*edges, stack.shape[1]])
+def _coarse(stack: Floats, down: int = 0, across: int = 0) -> Floats:
+    """Means over a coarse grid inside the border, moved by so many pixels, of length 1; (n, cells)."""
+    margin = stack.shape[1] // 16
+    inner = stack.shape[1] - 2 * margin
+    cut = stack[:, margin + down : margin + down + inner, margin + across : margin + across + inner]
+    side = min(COARSE, inner)
+    edges = np.arange(side) * inner // side
+    cells = np.add.reduceat(np.add.reduceat(cut, edges, axis=1), edges, axis=2)
+    widths = np.diff([*edges, inner])
     rows = (cells / (widths[:, None] * widths[None, :])).reshape(len(stack), -1)
     rows = rows - rows.mean(axis=1, keepdims=True)
     length = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
@@ -71,17 +75,25 @@ def _coarse(stack: Floats) -> Floats:
 
 def _shortlist(rows: Floats, made: Floats, count: int) -> tuple[Array, Array]:
     """The generated pictures most like each row in any position, and the position of each; (n, count)."""
+    move = made.shape[1] // 32
+    moves = (-move, 0, move) if move else (0,)
     best = np.empty((len(rows), 0), np.float32)
     places = turns = np.empty((len(rows), 0), np.int64)
     for start in range(0, len(made), SLAB):
         slab = made[start : start + SLAB]
-        tables = np.stack([rows @ _coarse(_turned(slab, np.full(len(slab), turn))).T for turn in range(8)])
-        turn = tables.argmax(axis=0)
-        values = np.hstack([best, tables.max(axis=0)])
-        where = np.hstack([places, np.broadcast_to(np.arange(start, start + len(slab)), turn.shape)])
-        how = np.hstack([turns, turn])
+        highest = np.full((len(rows), len(slab)), -np.inf, np.float32)
+        how = np.zeros(highest.shape, np.int64)
+        for turn in range(8):
+            laid = _turned(slab, np.full(len(slab), turn))
+            for down, across in itertools.product(moves, moves):
+                alike = rows @ _coarse(laid, down, across).T
+                how[alike > highest] = turn
+                np.maximum(highest, alike, out=highest)
+        where = np.broadcast_to(np.arange(start, start + len(slab)), how.shape)
+        values, where, how = np.hstack([best, highest]), np.hstack([places, where]), np.hstack([turns, how])
         order = np.argsort(-values, axis=1, kind="stable")[:, :count]
-        best, places, turns = (np.take_along_axis(each, order, 1) for each in (values, where, how))
+        best = np.take_along_axis(values, order, 1)
+        places, turns = np.take_along_axis(where, order, 1), np.take_along_axis(how, order, 1)
     return places, turns
 
 

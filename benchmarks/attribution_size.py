@@ -1,0 +1,107 @@
+"""Time and memory of an attribution, 3,000 pictures of 256 px: `python benchmarks/attribution_size.py`.
+
+Draws made-up patients, lets six generators that learned from some of them make 500 pictures each, writes the
+bag shuffled into a temporary folder and runs `whorl attribute` on it without the number (`--told`: with it).
+Prints wall seconds, peak memory, the number found, and the adjusted Rand index of the groups.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from whorl.forge import generators
+from whorl.forge.phantom import draw_hospital
+from whorl.metrics import adjusted_rand_index
+
+SPECS = (
+    "decoder:upsampling=transposed,kernel=4,weights=51",
+    "decoder:upsampling=nearest,kernel=3,weights=52",
+    "decoder:upsampling=bilinear,kernel=3,weights=53",
+    "decoder:upsampling=shuffle,kernel=3,weights=54",
+    "components:components=100",
+    "kernels",
+)
+PATIENTS, LEARNED = 250, 150
+# The peak of the program itself: what the system reports of a child counts its parent's memory too.
+PROGRAM = """
+import sys
+from pathlib import Path
+from whorl.cli import main
+code = main(sys.argv[1:])
+status = Path("/proc/self/status").read_text()
+print("peak KiB", status.partition("VmHWM:")[2].split()[0], file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def write_bag(folder: Path, each: int, size: int) -> dict[str, int]:
+    """Write the pictures under names that tell nothing; return which generator made which."""
+    real = np.asarray(draw_hospital(patients=PATIENTS, slices=1, size=size, seed=3).pixels)
+    order = np.random.default_rng(0).permutation(len(SPECS) * each)
+    truth = {}
+    for number, spec in enumerate(SPECS):
+        members = real[np.random.default_rng(number).permutation(PATIENTS)[:LEARNED]]
+        made = generators.make(spec, background=real).fit(members, number).sample(each, number)
+        for place, picture in zip(order[number * each :], made, strict=False):
+            name = f"{place:06d}.png"
+            Image.fromarray(picture).save(folder / name)
+            truth[name] = number
+    return truth
+
+
+def attribute(bag: Path, out: Path, told: bool) -> tuple[float, int]:
+    """Run one attribution as a process of its own; return its wall time and peak memory (KiB)."""
+    command = [sys.executable, "-c", PROGRAM, "attribute", str(bag), "--out", str(out)]
+    started = time.perf_counter()
+    done = subprocess.run(
+        [*command, *(("-k", str(len(SPECS))) if told else ())],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    return time.perf_counter() - started, int(done.stderr.split("peak KiB")[1])
+
+
+def main() -> None:
+    """Make the pictures, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--each", type=int, default=500, help="pictures of every generator")
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--told", action="store_true", help="give the number of generators")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        bag, out = Path(place) / "bag", Path(place) / "out"
+        bag.mkdir()
+        truth = write_bag(bag, chosen.each, chosen.size)
+        seconds, peak = attribute(bag, out, chosen.told)
+        with (out / "labels.csv").open(encoding="utf-8", newline="") as opened:
+            labels = {Path(row["file"]).name: row["label"] for row in csv.DictReader(opened)}
+    names = sorted(truth)
+    ari = adjusted_rand_index([truth[name] for name in names], [labels[name] for name in names])
+    found = {
+        "pictures": len(truth),
+        "size": chosen.size,
+        "cores": len(os.sched_getaffinity(0)),
+        "seconds": round(seconds, 1),
+        "peak_memory_mib": round(peak / 1024),
+        "generators": len(SPECS),
+        "found": len(set(labels.values())),
+        "ari": round(ari, 3),
+    }
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()
