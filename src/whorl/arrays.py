@@ -9,6 +9,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -99,6 +100,18 @@ def opened(path: Path) -> Array:
         raise BadInput(f"{where}: {(error.strerror or 'cannot be read').lower()}") from None
     except Exception as error:  # a damaged header raises almost any class
         raise BadInput(f"{where}: not a usable .npy file ({shown(error)})") from None
+
+
+def bare(source: Any, where: str) -> Any:
+    """Return a tensor, or whatever else says how to become an array, as one; without a single channel."""
+    if not isinstance(source, np.ndarray) and hasattr(source, "__array__"):
+        try:
+            source = np.asarray(source)
+        except Exception as error:  # of a library of its own: on another device, or part of a graph
+            raise BadInput(f"{where}: {shown(error)}; give the tensor as tensor.detach().cpu()") from None
+    if isinstance(source, np.ndarray) and source.ndim == 4 and source.shape[1] == 1:
+        return source[:, 0]
+    return source
 
 
 def pictures(source: Array | Sequence[Array], where: str) -> tuple[Callable[[int], Array], list[str]]:

@@ -104,7 +104,7 @@ def _confusion(found: Found, alpha: float) -> str:
 def _copies(listed: Sequence[NearCopy]) -> str:
     if not listed:
         return ""
-    words = "member has a near copy" if len(listed) == 1 else "members have near copies"
+    words = "member picture has a near copy" if len(listed) == 1 else "member pictures have near copies"
     return f" {len(listed)} {words} among them."
 
 

@@ -135,6 +135,7 @@ class _Picture:
 
 def _work(source: Source, name: str, exclude: Path | None, limits: Limits) -> _Work:
     """Turn any source into candidates and a function that reads one of them."""
+    source = arrays.bare(source, name)
     if isinstance(source, np.ndarray):
         return _array_work(source, name)
     if isinstance(source, str | Path):

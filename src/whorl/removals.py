@@ -13,6 +13,7 @@ import numpy as np
 
 from whorl import arrays, exports
 from whorl.compare import Progress, silent
+from whorl.evidence.tails import FEWEST
 from whorl.folders import shown
 from whorl.outcomes import Audit
 from whorl.records import BadInput, ImageSet
@@ -65,11 +66,16 @@ class ScrubReport:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to know of the kept pictures."""
-        if not self.generated.quarantined:
-            return ()
-        count = len(self.generated.quarantined)
-        return (f"{count} generated files could not be read: not judged, not among the kept",)
+        """What to know of the kept pictures and of the audits."""
+        found = []
+        if self.generated.quarantined:
+            count = len(self.generated.quarantined)
+            found.append(f"{count} generated files could not be read: not judged, not among the kept")
+        judging = self.record.before.roles.count("holdout")
+        if judging < FEWEST:
+            few = f"the patients without a say have {judging} holdout pictures"
+            found.append(f"{few}: a list of near copies needs {FEWEST}, so theirs says nothing")
+        return tuple(found)
 
     def kept(self, folder: Path) -> Path:
         """Return where `save` puts the kept pictures."""

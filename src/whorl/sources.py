@@ -112,6 +112,8 @@ def _content(folder: Path, where: str) -> dict[str, Any]:
 def _place(source: Source) -> Place | None:
     if isinstance(source, str | Path):
         return _absolute(source)
+    if not isinstance(source, Sequence):  # an array or a tensor
+        return None
     paths = [one for one in source if isinstance(one, str | Path)]
     return [_absolute(one) for one in paths] if paths and len(paths) == len(source) else None
 

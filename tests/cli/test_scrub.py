@@ -15,7 +15,7 @@ from PIL import Image
 from whorl import removals, sources
 from whorl.records import BadInput
 
-SIDE, PATIENTS, GENERATED, COPIED = 48, 20, 80, 8
+SIDE, PATIENTS, GENERATED, COPIED = 48, 40, 60, 8
 
 
 @pytest.fixture(scope="session")
@@ -94,9 +94,8 @@ def test_near_copies_go_and_the_rest_is_copied_byte_by_byte(audited, capsys):
     assert found["schema"] == "whorl.scrub/1" and found["before"]["near_copies"] > 0
     assert found["after"]["near_copies"] == 0 and set(found["removed"]) == copies
     assert "P00" not in json.dumps({**found, "provenance": {}}), "no member is named unless asked for"
-    assert found["patients"] == {"choosing": {"members": 10, "holdout": 10}} | {
-        "judging": {"members": 10, "holdout": 10}
-    }
+    half = {"members": PATIENTS // 2, "holdout": PATIENTS // 2}
+    assert found["patients"] == {"choosing": half, "judging": half} and found["notes"] == []
     assert "has 'kept' already" in refused(capsys, *ask(audited))
 
 

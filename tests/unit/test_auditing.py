@@ -222,7 +222,7 @@ def test_near_copies_and_whole_sets_are_called_too():
     quiet = [_attack(0.4), _attack(0.5)]
     copy = NearCopy(0, 1, 0.9, 1e-6)
     verdict, sentence = conclude(_found(quiet, [0.9, 0.9], copies=[copy]), MANY, Rules())
-    assert verdict == "leak" and "1 member has a near copy" in sentence
+    assert verdict == "leak" and "1 member picture has a near copy" in sentence
     verdict, sentence = conclude(_found(quiet, [0.9, 0.9], whole=0.005), MANY, Rules())
     assert verdict == "leak" and "as a set" in sentence
     verdict, sentence = conclude(_found(quiet, [0.9, 0.9], whole=0.03), MANY, Rules())

@@ -43,7 +43,9 @@ def unclipped(count=60):
 
 
 def test_every_kind_is_held_to_the_contract():
-    assert {spec.partition(":")[0] for spec in SPECS} == set(generators.GENERATORS)
+    # Those that are trained need torch: test_neural_generators.py holds them to it.
+    trained = {"vae", "gan", "diffusion"}
+    assert {spec.partition(":")[0] for spec in SPECS} == set(generators.GENERATORS) - trained
 
 
 @pytest.mark.parametrize("spec", SPECS)

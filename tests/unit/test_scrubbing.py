@@ -15,7 +15,7 @@ from whorl.evidence.nearness import Scale
 from whorl.pipeline import Settings
 from whorl.records import BadInput, ImageSet
 
-SIDE, PATIENTS, GENERATED = 64, 60, 120
+SIDE, PATIENTS, GENERATED = 64, 84, 80
 PANEL = tuple(map(recipes.load, ("whorl.thumbnail", "whorl.copies")))
 QUICK = Rules(permutations=199, draws=100)
 
@@ -87,7 +87,7 @@ def test_patients_without_a_say_see_the_difference():
 
 
 def test_a_clean_generator_loses_nothing(unaudited):
-    for seed in (2, 3, 4):
+    for seed in (2, 3):
         found = scrubbed(world(seed, copies=0)[0])
         assert (found.removed, found.threshold, found.after) == ((), None, None)
         assert len(found.kept) == GENERATED and "nothing to remove" in found.sentence
@@ -139,8 +139,8 @@ def test_patients_stay_together_and_one_patient_is_refused():
 def test_too_little_left_and_leaks_in_no_single_picture_are_said(monkeypatch):
     leak = replace(leaking()[2].after, verdict="leak")
     monkeypatch.setattr(auditing, "audit", lambda **_: leak)
-    found = scrubbed(world(5, copies=100)[0])
-    assert found.after is None and len(found.removed) == 100 and "too few are left" in found.sentence
+    found = scrubbed(world(5, copies=60)[0])
+    assert found.after is None and len(found.removed) == 60 and "too few are left" in found.sentence
     assert "retrain with protection; there is nothing more" in scrubbed(leaking()[0]).sentence
     clean, _ = world(2, copies=0)
     assert "not in single pictures: retrain" in scrubbed(clean).sentence

@@ -67,7 +67,8 @@ def edition(
     generator: Annotated[
         tuple[str, ...],
         Parameter(
-            help="components, kernels, copies, decoder or quilt, as NAME:key=value,key=value; repeatable.",
+            help="components, kernels, copies, decoder, quilt, vae, gan or diffusion, as NAME:key=value,…; "
+            "repeatable.",
             negative="",
         ),
     ],

@@ -30,8 +30,8 @@ class Discoveries:
     """P-values of members (m,), what they become for the whole list, and who is on it at share `q`.
 
     `names` are rows of the scores (pictures) or patients; `adjusted` is the smallest q at which each is
-    listed. `least_p` (m,) is the smallest p-value each can have with this holdout; `fewest` the smallest
-    number that a list can hold at all besides none: 0 where none is possible.
+    listed. `least_p` (m,) are the p-values if all members scored above the whole holdout; `fewest` is the
+    smallest number that a list can hold at all besides none: 0 where none is possible.
     """
 
     names: tuple[int | str, ...]
@@ -74,9 +74,9 @@ def picture_discoveries(
 ) -> Discoveries:
     """List the remembered pictures by scores (n,) or (n, attacks), higher = more likely a member.
 
-    p = (1 + Σ over holdout patients of the share of their pictures that score as high) / (1 + patients):
-    valid for a picture of a further patient, and by Benjamini and Hochberg for the list where pictures of
-    one patient go up and down together.
+    p = Σ over the holdout patients and the picture's own of the share of their pictures that score as high,
+    divided by the number of these patients: the rank of a random picture of a random one among them. For
+    the list by Benjamini and Hochberg, scores of one patient should go up and down together.
     """
     scores, owner, used = _sides(values, members, patients)
     own = used[owner]
@@ -85,10 +85,24 @@ def picture_discoveries(
     # Weight above each place of the sorted holdout, each patient weighing 1.
     weights = np.append(np.cumsum((1 / sizes[owner[~own][order]])[::-1])[::-1], 0.0)
     above = weights[np.searchsorted(scores[~own][order], scores[own], side="left")]
-    held = int((~used).sum())
-    p_values = np.minimum((1 + above) / (1 + held), 1.0)
+    reached, places = _own_ranks(scores[own], owner[own])
+    pictures, count = sizes[owner[own]], 1 + int((~used).sum())
+    p_values = np.minimum((reached / pictures + above) / count, 1.0)
     rows = tuple(int(row) for row in np.flatnonzero(own))
-    return Discoveries(rows, p_values, benjamini_hochberg(p_values), np.full(len(rows), 1 / (1 + held)), q)
+    return Discoveries(rows, p_values, benjamini_hochberg(p_values), places / pictures / count, q)
+
+
+def _own_ranks(scores: Array, owner: NDArray[np.intp]) -> tuple[Array, Array]:
+    """Count for each score those of its patient that reach it, and its place among them from the top."""
+    order = np.lexsort((-scores, owner))
+    first = np.append(True, np.diff(owner[order]) != 0)
+    starts = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+    places = np.arange(len(order)) - starts + 1
+    last = np.append((np.diff(scores[order]) != 0) | first[1:], True)  # of equal scores
+    ends = np.minimum.accumulate(np.where(last, np.arange(len(order)), len(order))[::-1])[::-1]
+    found = np.empty((2, len(order)), np.int64)
+    found[:, order] = places + ends - np.arange(len(order)), places
+    return found[0], found[1]
 
 
 def patient_discoveries(
