@@ -15,12 +15,12 @@ test: $(VENV)/.developer
 check: lint types docs-check test
 
 format: $(VENV)/.developer
-	$(BIN)/ruff check --fix src tests docs benchmarks
-	$(BIN)/ruff format src tests docs benchmarks
+	$(BIN)/ruff check --fix src tests docs benchmarks examples
+	$(BIN)/ruff format src tests docs benchmarks examples
 
 lint: $(VENV)/.developer
-	$(BIN)/ruff check src tests docs benchmarks
-	$(BIN)/ruff format --check src tests docs benchmarks
+	$(BIN)/ruff check src tests docs benchmarks examples
+	$(BIN)/ruff format --check src tests docs benchmarks examples
 
 types: $(VENV)/.developer
 	$(BIN)/mypy
@@ -30,12 +30,14 @@ docs: $(VENV)/.developer
 	$(BIN)/python docs/leaderboards.py
 	$(BIN)/python docs/results.py
 	$(BIN)/python docs/attribution.py
+	$(BIN)/python docs/evidence.py
 
 docs-check: $(VENV)/.developer
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python docs/leaderboards.py --check
 	$(BIN)/python docs/results.py --check
 	$(BIN)/python docs/attribution.py --check
+	$(BIN)/python docs/evidence.py --check
 
 bench: $(VENV)/.developer
 	$(BIN)/python benchmarks/ssim_pairs.py

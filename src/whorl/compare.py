@@ -45,8 +45,8 @@ class Loop:
     def _step(self, along: int, across: int) -> int:
         # A few arrays of the block's shape live at once: the block, its float64 form, its order.
         fitting = self.block_bytes // (24 * max(1, across))
-        # Small enough that somebody who watches sees it move, large enough to be worth a call.
-        return max(1, min(fitting, max(64, along // 50)))
+        # Small enough that somebody who watches sees it move; every call prepares the whole other side anew.
+        return max(1, min(fitting, max(64, along // 10)))
 
 
 def pool_rows(

@@ -223,10 +223,11 @@ def _sentence(removed: int, total: int, before: Audit, after: Audit | None) -> s
     share = f"{removed} of {total} generated pictures lie as near to a member as its near copies do"
     if after is None:
         return f"{share}: too few are left to audit again. Retrain with protection."
+    changed = f"went from '{before.verdict}' to '{after.verdict}'"
+    verdict = f"stays '{after.verdict}'" if after.verdict == before.verdict else changed
     held = (
         f"{share}: remove them. On patients that had no say in this, members with a near copy went from "
-        f"{len(before.near_copies)} to {len(after.near_copies)}, the verdict from '{before.verdict}' to "
-        f"'{after.verdict}'."
+        f"{len(before.near_copies)} to {len(after.near_copies)}; the verdict {verdict}."
     )
     if after.near_copies:
         return f"{held} What is left lies less near than any that was chosen by: look at it, or retrain."
