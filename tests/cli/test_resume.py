@@ -20,6 +20,7 @@ RECIPES = (
     *("m24-cao.cosine", "m24-cao.euclidean", "m24-cao.gaussian-noise", "m24-cao.salt-and-pepper"),
 )
 PANEL = ("--permutations", "1999", "--seed", "3", *(word for name in RECIPES for word in ("--recipes", name)))
+LONG = ("--permutations", "99999", *PANEL[2:])  # not over before somebody who is kept waiting interrupts it
 KILLS, CHAINS = 10, 5
 
 
@@ -76,7 +77,7 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_numbers(undisturbed):
 def test_an_interrupted_run_says_that_it_can_go_on(undisturbed):
     made, _ = undisturbed
     out = made.root / "interrupted"
-    with start(*made.audit(*PANEL, out=out)) as process:
+    with start(*made.audit(*LONG, out=out)) as process:
         for _ in range(600):
             if out.exists() and list(out.rglob("*.npz")):
                 break
