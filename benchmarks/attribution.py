@@ -17,12 +17,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from saving import jpeg
 
 from whorl import api, clusters, identification, images, pipeline, recipes, regrouping
 from whorl.fingerprints import quarters, sharpened
@@ -48,20 +48,6 @@ SPECS = {
 PAIR = {"nearest 3, seed a": SPECS["nearest 3"], "nearest 3, seed b": SPECS["nearest 3"].replace("33", "43")}
 EACH, POOL, LEARNED = 100, 300, 200
 Features = Mapping[str, tuple[list[Array], ...]]
-
-
-def jpeg(quality: int) -> Callable[[Array, np.random.Generator], Array]:
-    """Save and read again."""
-
-    def change(stack: Array, _: np.random.Generator) -> Array:
-        made = []
-        for picture in stack:
-            buffer = BytesIO()
-            Image.fromarray(picture).save(buffer, "JPEG", quality=quality)
-            made.append(np.asarray(Image.open(buffer)))
-        return np.stack(made)
-
-    return change
 
 
 def noise(sigma: float) -> Callable[[Array, np.random.Generator], Array]:
@@ -103,9 +89,9 @@ CHANGES: dict[str, Callable[[Array, np.random.Generator], Array]] = {
     "shifted by 1 pixel": lambda stack, rng: np.roll(stack, 1, axis=2)[:, 1:, 1:],
     "cropped by up to 8": cropped,
     "half mirrored": mirrored,
-    "JPEG 95": jpeg(95),
-    "JPEG 85": jpeg(85),
-    "JPEG 75": jpeg(75),
+    "JPEG 95": lambda stack, _: jpeg(stack, 95),
+    "JPEG 85": lambda stack, _: jpeg(stack, 85),
+    "JPEG 75": lambda stack, _: jpeg(stack, 75),
     "noise 1": noise(1.0),
     "noise 2": noise(2.0),
     "resized to 0.9": resized,

@@ -9,7 +9,6 @@ for `lidc_editions.py` half the pictures are real. `--results FILE.json` is what
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from real_pictures import pictures
+from saving import keep
 from scipy.stats import norm
 
 from whorl import auditing, images, recipes
@@ -33,7 +33,6 @@ from whorl.forge.classical import interpolating
 from whorl.forge.phantom import draw_hospital
 from whorl.pipeline import Settings
 from whorl.records import Array
-from whorl.store import write_text
 
 ATTACKS = 12
 RULES = Rules(permutations=499, draws=400)
@@ -194,10 +193,7 @@ def main() -> None:
             jobs = [(seed, kind, slices, chosen.table, chosen.patients) for seed in seeds[: chosen.pictures]]
             content["pictures"][name] = mean(list(pool.map(on_pictures, jobs)))
             sys.stderr.write(f"{name}: {time.perf_counter() - started:.0f} s\n")
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    print(text)
-    if chosen.results:
-        write_text(chosen.results, text)
+    keep(content, chosen.results)
 
 
 if __name__ == "__main__":

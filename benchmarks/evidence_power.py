@@ -14,13 +14,12 @@ import json
 import sys
 import time
 from collections import defaultdict
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from real_pictures import pictures
+from saving import jpeg, keep
 from scipy.ndimage import shift
 
 import whorl
@@ -30,7 +29,6 @@ from whorl.forge import generators
 from whorl.metrics import auc, tpr_at_fpr
 from whorl.pipeline import Settings
 from whorl.records import Array, Problem
-from whorl.store import write_text
 
 GENERATORS = {
     "principal components": "components:components=100",
@@ -93,16 +91,6 @@ def _figures(auc_found: Any, tpr: Any) -> dict[str, list[float]]:
         "auc": list(vars(auc_found).values()),
         **({"found at 1 %": list(vars(tpr).values())} if tpr else {}),
     }
-
-
-def jpeg(stack: Array, quality: int) -> Array:
-    """Save and read again."""
-    made = []
-    for picture in stack:
-        buffer = BytesIO()
-        Image.fromarray(picture).save(buffer, "JPEG", quality=quality)
-        made.append(np.asarray(Image.open(buffer)))
-    return np.stack(made)
 
 
 def robust(made: Array, used: Array, unused: Array) -> dict[str, Any]:
@@ -184,10 +172,7 @@ def main() -> None:
         content["robust"][name] = robust(made, used, unused)
         told(f"robust, {name}")
     content["copies"] = copies(made, used, unused, chosen.first)
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    print(text)
-    if chosen.results:
-        write_text(chosen.results, text)
+    keep(content, chosen.results)
 
 
 if __name__ == "__main__":

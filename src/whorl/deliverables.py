@@ -11,7 +11,7 @@ import numpy as np
 
 from whorl import exports
 from whorl.confounders import content, marks
-from whorl.outcomes import Attack, Attribution, Audit
+from whorl.outcomes import Attack, Attribution, Audit, Exposed, NearCopy
 from whorl.records import ImageSet, Result, Scores, Verdicts
 from whorl.report import page
 from whorl.report.people_view import COPIES
@@ -158,25 +158,21 @@ def _score_rows(record: Audit) -> tuple[list[str], list[list[object]]]:
     return header, [[name, role, patient, *scores] for name, role, patient, scores in facts]
 
 
+def _whom(record: Audit, entry: Exposed | NearCopy) -> dict[str, Any]:
+    """Whose picture an entry is about, and the generated picture most like it."""
+    return {
+        "file": record.ids[entry.row],
+        "patient": record.patients[entry.row],
+        "generated": record.generated_ids[entry.twin] if entry.twin >= 0 else None,
+    }
+
+
 def _audit_content(record: Audit) -> dict[str, Any]:
     exposed = [
-        {
-            "file": record.ids[entry.row],
-            "patient": record.patients[entry.row],
-            "generated": record.generated_ids[entry.twin] if entry.twin >= 0 else None,
-            "recipe": entry.recipe,
-            "rarity": entry.rarity,
-        }
-        for entry in record.exposed
+        {**_whom(record, entry), "recipe": entry.recipe, "rarity": entry.rarity} for entry in record.exposed
     ]
     copies = [
-        {
-            "file": record.ids[entry.row],
-            "patient": record.patients[entry.row],
-            "generated": record.generated_ids[entry.twin] if entry.twin >= 0 else None,
-            "likeness": entry.likeness,
-            "q_value": entry.q_value,
-        }
+        {**_whom(record, entry), "likeness": entry.likeness, "q_value": entry.q_value}
         for entry in record.near_copies
     ]
     return {

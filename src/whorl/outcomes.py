@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -194,6 +194,19 @@ class Audit:
     margin: Interval | None = None
     hygiene: tuple[Finding, ...] = ()
     decision: Decision | None = None
+
+    @property
+    def pseudonyms(self) -> dict[str, str]:
+        """A neutral name for every member patient."""
+        sides = zip(self.patients, self.roles, strict=True)
+        return pseudonyms(patient for patient, role in sides if role == "member")
+
+
+def pseudonyms(patients: Iterable[str]) -> dict[str, str]:
+    """Return a neutral name for every patient, numbered in the order of their own names."""
+    names = sorted(set(patients))
+    width = max(3, len(str(len(names))))
+    return {name: f"patient {number:0{width}d}" for number, name in enumerate(names, 1)}
 
 
 @dataclass(frozen=True)

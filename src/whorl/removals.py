@@ -15,7 +15,7 @@ from whorl import arrays, exports
 from whorl.compare import Progress, silent
 from whorl.evidence.tails import FEWEST
 from whorl.folders import shown
-from whorl.outcomes import Audit
+from whorl.outcomes import Audit, pseudonyms
 from whorl.records import BadInput, ImageSet
 from whorl.scrubbing import Scrub
 from whorl.store import sweep, whole
@@ -103,13 +103,11 @@ class ScrubReport:
         ]
 
     def _pseudonyms(self) -> list[str]:
-        """A neutral name of each member's patient, numbered in the order of the patients' own names."""
+        """A neutral name of each member's patient, the one that an audit of all members gives."""
         known = self.record.before.provenance.get("patients_known", False)
         owners = (self.members.patients if known else None) or self.members.ids
-        ordered = sorted(set(owners))
-        width = max(3, len(str(len(ordered))))
-        numbers = {owner: number for number, owner in enumerate(ordered, start=1)}
-        return [f"patient {numbers[owner]:0{width}d}" for owner in owners]
+        names = pseudonyms(owners)
+        return [names[owner] for owner in owners]
 
     def _keep(self, out: Path) -> None:
         ids = [self.generated.ids[row] for row in self.record.kept]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from io import BytesIO
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from scipy.stats import binom
 
+from resaved import as_jpeg
 from whorl import appearance, images
 from whorl.appearance import Facts
 from whorl.blind import TOGETHER, blind, margin, of_facts
@@ -37,15 +37,6 @@ def named(pixels: np.ndarray, name: str) -> ImageSet:
     return replace(made, patients=tuple(f"{name} {row}" for row in range(len(made))))
 
 
-def saved(pixels: np.ndarray, quality: int) -> np.ndarray:
-    made = []
-    for picture in pixels:
-        file = BytesIO()
-        Image.fromarray(picture).save(file, "JPEG", quality=quality)
-        made.append(np.asarray(Image.open(file)))
-    return np.stack(made)
-
-
 def blurred(pixels: np.ndarray) -> np.ndarray:
     return np.rint(gaussian_filter(pixels.astype(np.float32), [0, 0.5, 0.5])).astype(np.uint8)
 
@@ -56,8 +47,8 @@ def cropped(pixels: np.ndarray) -> np.ndarray:
 
 
 DIFFERENCES = {
-    "JPEG 85": lambda pixels: saved(pixels, 85),
-    "JPEG 75": lambda pixels: saved(pixels, 75),
+    "JPEG 85": lambda pixels: as_jpeg(pixels, 85),
+    "JPEG 75": lambda pixels: as_jpeg(pixels, 75),
     "blurred": blurred,
     "3 % brighter": lambda pixels: np.clip(np.rint(pixels * 1.03), 0, 255).astype(np.uint8),
     "another crop": cropped,
@@ -107,7 +98,7 @@ def test_another_making_is_noticed(pair, difference):
 
 
 def test_the_kind_of_difference_is_named(pair):
-    found = blind(named(saved(pair[0], 85), "m"), named(pair[1], "h"), permutations=199)
+    found = blind(named(as_jpeg(pair[0], 85), "m"), named(pair[1], "h"), permutations=199)
     compression = next(one for one in found.families if one.name == "compression")
     assert compression.p_adjusted <= 0.05 and compression.auc.estimate > 0.95
     assert compression.leading[0][0] == "JPEG grid at the corner"

@@ -12,7 +12,6 @@ from whorl.evidence.rates import least_patients
 from whorl.outcomes import PrivacyLoss, Remembrance, WholeSet
 from whorl.records import Interval
 from whorl.report.page import audit_page
-from whorl.report.people_view import pseudonyms
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import report_evidence as evidence
@@ -148,11 +147,11 @@ def test_near_copies_stand_side_by_side_only_if_asked(full):
 
 
 def test_pseudonyms_are_numbers_in_the_order_of_names_whatever_that_of_pictures(full):
-    names = pseudonyms(full)
+    names = full.pseudonyms
     members = sorted({n for n, role in zip(full.patients, full.roles, strict=True) if role == "member"})
     assert [names[name] for name in members] == [f"patient {k:03d}" for k in range(1, len(members) + 1)]
     turned = dataclasses.replace(full, patients=full.patients[::-1], roles=full.roles[::-1])
-    assert pseudonyms(turned) == names
+    assert turned.pseudonyms == names
 
 
 def test_the_patients_table_begins_with_those_who_have_copies(full):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from resaved import as_jpeg
 from whorl import compression, headers, images
 from whorl.headers import Header, header, paths
 from whorl.traces import UNKNOWN, Trace, traces
@@ -20,15 +21,6 @@ def soft(count: int = 6, side: int = 96) -> np.ndarray:
     random = np.random.default_rng(1)
     grey = gaussian_filter(random.normal(size=(count, side, side)), (0, 5, 5)) * 400
     return (grey + random.normal(0, 6, grey.shape) + 128).clip(1, 254).astype(np.uint8)
-
-
-def as_jpeg(stack: np.ndarray, quality: int) -> np.ndarray:
-    done = []
-    for one in stack:
-        buffer = io.BytesIO()
-        Image.fromarray(one).save(buffer, "JPEG", quality=quality)
-        done.append(np.array(Image.open(buffer)))
-    return np.stack(done)
 
 
 def numbers_of(stack: np.ndarray) -> dict[str, Trace]:

@@ -60,13 +60,6 @@ def people_view(audit: Audit, images: Mapping[str, Mapping[int, Array]] | None) 
     }
 
 
-def pseudonyms(audit: Audit) -> dict[str, str]:
-    """Return a neutral name for every member patient, numbered in the order of their own names."""
-    names = sorted({name for name, role in zip(audit.patients, audit.roles, strict=True) if role == "member"})
-    width = max(3, len(str(len(names))))
-    return {name: f"patient {number:0{width}d}" for number, name in enumerate(names, 1)}
-
-
 def patients_known(audit: Audit) -> bool:
     """Return whether the record says which pictures belong to one patient."""
     return bool(audit.provenance.get("patients_known", False))
@@ -125,7 +118,7 @@ def _listed(found: Sequence[Remembered]) -> list[tuple[str, str, str]]:
 
 def _patients(audit: Audit) -> dict[str, Any]:
     """Return the most exposed member patients, those with copies first, then those remembered."""
-    names = pseudonyms(audit)
+    names = audit.pseudonyms
     pictures = Counter(
         name for name, role in zip(audit.patients, audit.roles, strict=True) if role == "member"
     )
