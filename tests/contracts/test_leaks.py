@@ -37,8 +37,11 @@ LEAK_NOT_FOUND = {
     "m24-robot.spectrum": GRAIN,
 }
 DENSITY = "weighs how many of each kind lie near, which one copy among thirty hardly changes"
+ALL_ALIKE = "asks which generated pictures stand out from the others; where all are copies, none does"
 COPIED_NOT_FIRST = {
     "whorl.ratio": DENSITY,
+    "whorl.texture-prominence": ALL_ALIKE,
+    "scorer.neighbours.prominence": ALL_ALIKE,
     "m23-vcmi.ssim-ranking-as-published": BY_POSITION,
     "features.residual.predictor": GRAIN,
     "features.cooccurrence.residuals": GRAIN,
@@ -91,7 +94,7 @@ def clean() -> Toy:
 
 def test_the_exemptions_are_counted() -> None:
     exempt = (NOT_RAISED_BY_ITS_COPY, NOT_RAISED_BY_ALL_COPIES, LEAK_NOT_FOUND, LOWERED_BY_OTHER_COPIES)
-    assert [len(table) for table in (*exempt, COPIED_NOT_FIRST, ACCEPTS_ALL)] == [1, 2, 5, 3, 5, 1]
+    assert [len(table) for table in (*exempt, COPIED_NOT_FIRST, ACCEPTS_ALL)] == [1, 2, 5, 3, 7, 1]
     assert all(set(table) <= set(MEMBERSHIP) for table in (*exempt, COPIED_NOT_FIRST, ACCEPTS_ALL))
     assert len(NOT_TOLD_APART) == 3 and set(NOT_TOLD_APART) <= set(ATTRIBUTION)
     assert (len(BLIND), len(JOINED), len(ONE_COLUMN)) == (8, 5, 14)

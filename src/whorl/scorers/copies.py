@@ -10,7 +10,7 @@ import numpy as np
 
 from whorl.records import Array, BadInput, Count, Floats, ImageSet, Problem, Scores
 
-VERSION = 1
+VERSION = 2
 Features = Callable[[ImageSet], Array]
 COARSE = 14  # cells a side: a move of a pixel or two changes little there
 SLAB = 1024
@@ -19,7 +19,7 @@ LEAST_OVERLAP = 0.5
 
 
 def aligned(
-    problem: Problem, features: Features, shortlist: Count = 4, reach: Count = 6, sigma: float = 2.0
+    problem: Problem, features: Features, shortlist: Count = 4, reach: Count = 6, sigma: float = 3.0
 ) -> Scores:
     """Correlation of a query's detail with that of its most alike generated picture, laid over each other.
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from whorl.records import Array, Count, Floats, ImageSet, Problem, Scores
 
-VERSION = 1
-TRANSDUCTIVE = ("any_neighbour", "standing", "density")
+VERSION = 2
+TRANSDUCTIVE = ("any_neighbour", "standing", "prominence", "density")
 LEAST_DISTANCE = 1e-4
+LEAST_SPREAD = 0.1  # of standings, whose spread over all queries is 1
 Compare = Callable[[Array, Array], Iterator[tuple[int, Floats]]]
 
 
@@ -71,23 +73,71 @@ def standing(
     Problem with n queries and g groups -> Scores (n, g), in standard deviations. A generated picture that
     resembles everybody says little of anybody. For similarities that are the same in both directions.
     """
+    return _by_standing(problem, features, compare, k, lambda found: found.best.mean(axis=0))
+
+
+def prominence(
+    problem: Problem, features: Callable[[ImageSet], Array], compare: Compare, k: Count = 10
+) -> Scores:
+    """How far a query's k highest standings stand out from all its others.
+
+    Problem with n queries and g groups -> Scores (n, g), in standard deviations of the others. Some pictures
+    stand higher with everything made, for what they show; a remembered one does with a few.
+    """
+
+    def outlying(found: _Standings) -> Array:
+        return np.asarray((found.best.mean(axis=0) - found.mean) / np.maximum(found.spread, LEAST_SPREAD))
+
+    return _by_standing(problem, features, compare, k, outlying)
+
+
+@dataclass(frozen=True, eq=False)
+class _Standings:
+    """A query's k highest standings (k, n) and with which pictures; mean and spread of the others (n,)."""
+
+    best: Array
+    place: Array
+    mean: Array
+    spread: Array
+
+
+def _by_standing(
+    problem: Problem,
+    features: Callable[[ImageSet], Array],
+    compare: Compare,
+    k: int,
+    value: Callable[[_Standings], Array],
+) -> Scores:
     real = features(problem.queries)
     values = np.empty((len(real), len(problem.generated)), np.float32)
     nearest = np.empty(values.shape, np.int64)
     for column, images in enumerate(problem.generated.values()):
-        best = np.empty((0, len(real)), np.float32)
-        place = np.empty((0, len(real)), np.int64)
-        for start, part in compare(features(images), real):
-            block = part.astype(np.float64)
-            spread = np.maximum(block.std(axis=1, keepdims=True), 1e-9)
-            found = ((block - block.mean(axis=1, keepdims=True)) / spread).astype(np.float32)
-            rows = np.broadcast_to(np.arange(start, start + len(found))[:, None], found.shape)
-            table, rows = np.vstack([best, found]), np.vstack([place, rows])
-            order = np.argsort(-table, axis=0, kind="stable")[:k]
-            best, place = np.take_along_axis(table, order, 0), np.take_along_axis(rows, order, 0)
-        values[:, column] = best.mean(axis=0, dtype=np.float64)
-        nearest[:, column] = place[0]
+        found = _standings(compare, features(images), real, k)
+        values[:, column], nearest[:, column] = value(found), found.place[0]
     return Scores(problem.queries.ids, tuple(problem.generated), values, nearest)
+
+
+def _standings(compare: Compare, made: Array, real: Array, k: int) -> _Standings:
+    best = np.empty((0, len(real)), np.float32)
+    place = np.empty((0, len(real)), np.int64)
+    sums, squares = np.zeros((2, len(real)))
+    for start, part in compare(made, real):
+        block = part.astype(np.float64)
+        spread = np.maximum(block.std(axis=1, keepdims=True), 1e-9)
+        found = ((block - block.mean(axis=1, keepdims=True)) / spread).astype(np.float32)
+        # One row after the other, so that the size of a block changes nothing.
+        for row in found.astype(np.float64):
+            sums += row
+            squares += row**2
+        rows = np.broadcast_to(np.arange(start, start + len(found))[:, None], found.shape)
+        table, rows = np.vstack([best, found]), np.vstack([place, rows])
+        order = np.argsort(-table, axis=0, kind="stable")[:k]
+        best, place = np.take_along_axis(table, order, 0), np.take_along_axis(rows, order, 0)
+    highest = best.astype(np.float64)
+    others = max(1, len(made) - len(highest))
+    mean = (sums - highest.sum(axis=0)) / others
+    left = (squares - (highest**2).sum(axis=0)) / others
+    return _Standings(highest, place, mean, np.sqrt(np.maximum(left - mean**2, 0.0)))
 
 
 def density(
