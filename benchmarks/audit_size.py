@@ -1,13 +1,12 @@
 """Time and memory of a whole audit, 1,000 generated × 400 real at 256 px: `python benchmarks/audit_size.py`.
 
-Draws a made-up hospital in a temporary folder, runs `whorl audit` with the default panel twice (one block and
-many small ones), and prints wall seconds, peak memory and whether both gave the same bytes.
+Draws a made-up hospital in a temporary folder, runs `whorl audit` with the default panel with blocks of
+the usual size and with small ones, and prints wall seconds, peak memory and whether both gave the same bytes.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -15,9 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from saving import keep
+
 from whorl.forge import editions
 
-BLOCKS = {"one block": 32768, "many blocks": 900}
+BLOCKS = {"usual blocks": 32768, "small blocks": 900}
 # The peak of the program itself: what the system reports of a child counts its parent's memory too.
 PROGRAM = """
 import sys
@@ -51,12 +52,14 @@ def main() -> None:
     parser.add_argument("--generated", type=int, default=1000)
     parser.add_argument("--patients", type=int, default=200)
     parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--blocks", choices=list(BLOCKS), nargs="+", default=list(BLOCKS))
+    parser.add_argument("--results", type=Path)
     chosen = parser.parse_args()
     plan = editions.Plan(chosen.patients, 2, chosen.generated, chosen.size, seed=4)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         editions.write_hospital(editions.make(plan), folder)
-        runs = {name: audit(folder, name, kib) for name, kib in BLOCKS.items()}
+        runs = {name: audit(folder, name, kib) for name, kib in BLOCKS.items() if name in chosen.blocks}
     found = {
         "generated": chosen.generated,
         "real": 2 * chosen.patients,
@@ -64,9 +67,9 @@ def main() -> None:
         "cores": len(os.sched_getaffinity(0)),
         "seconds": {name: round(run[0], 1) for name, run in runs.items()},
         "peak_memory_mib": {name: round(run[1] / 1024) for name, run in runs.items()},
-        "same_scores_in_one_block_and_many": len({run[2] for run in runs.values()}) == 1,
+        "same_scores": len({run[2] for run in runs.values()}) == 1,
     }
-    print(json.dumps(found, indent=2))
+    keep(found, chosen.results)
 
 
 if __name__ == "__main__":

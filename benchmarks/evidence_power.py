@@ -4,7 +4,8 @@ Real pictures of a table as for `lidc_editions.py`, one of every patient, half o
 known kinds, several seeds; `--sets FILE.npz ...` adds pictures of others (arrays generated, used, unused).
 Measured: the AUC of all attacks together, of each attack, and of the published recipes that did best in
 docs/data/lidc.json; what becomes of the verdict with half or twice the holdout and with members saved as
-JPEG; and how many near copies are named. `--results FILE.json` is what `docs/evidence.py` reads.
+JPEG; how many near copies are named; and on the sets of others a plain stack of texture scores.
+`--results FILE.json` is what `docs/evidence.py` reads.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from plain_stack import plain_stack
 from real_pictures import pictures
 from saving import jpeg, keep
 from scipy.ndimage import shift
@@ -118,8 +120,10 @@ def altered(picture: Array, rng: np.random.Generator) -> Array:
     return np.asarray(np.clip(np.rint(lit), 0, 255), np.uint8)
 
 
-def copies(clean: Array, used: Array, unused: Array, seed: int) -> list[dict[str, Any]]:
+def copies(stack: Array, seed: int, generated: int) -> list[dict[str, Any]]:
     """Copies put beside pictures of a generator that knew neither side: how many are named, and who else."""
+    used, unused, others = thirds(stack, seed)
+    clean = generators.make("components:components=100").fit(others, seed).sample(generated, seed)
     rng, lines = np.random.default_rng(seed), []
     for count in COPIES:
         chosen = rng.permutation(len(used))[:count]
@@ -128,9 +132,22 @@ def copies(clean: Array, used: Array, unused: Array, seed: int) -> list[dict[str
         rows = {entry.row for entry in record.near_copies}
         right = len(rows & set(chosen.tolist()))
         lines.append(
-            {"copies": count, "named": right, "others named": len(rows) - right, "verdict": record.verdict}
+            {
+                "seed": seed,
+                "copies": count,
+                "named": right,
+                "others named": len(rows) - right,
+                "verdict": record.verdict,
+            }
         )
     return lines
+
+
+def thirds(stack: Array, seed: int) -> tuple[Array, Array, Array]:
+    """Used, unused, and pictures of other patients, as many of each."""
+    third = len(stack) // 3
+    order = np.random.default_rng(seed).permutation(len(stack))
+    return stack[order[:third]], stack[order[third : 2 * third]], stack[order[2 * third : 3 * third]]
 
 
 def main() -> None:
@@ -145,7 +162,8 @@ def main() -> None:
     chosen = parser.parse_args()
     stack, _ = pictures(chosen.table)
     names = published()
-    content: dict[str, Any] = {"generated": chosen.generated, "published": names, "runs": [], "robust": {}}
+    content: dict[str, Any] = {"generated": chosen.generated, "published": names}
+    content |= {"runs": [], "robust": {}, "copies": []}
     started = time.perf_counter()
 
     def told(what: str) -> None:
@@ -162,16 +180,17 @@ def main() -> None:
     for file in chosen.sets:
         with np.load(file, allow_pickle=False) as held:
             made, used, unused = held["generated"], held["used"], held["unused"]
-        content["runs"].append({"generator": file.stem, "seed": 1, **compared(made, used, unused, 1, names)})
+        found = {**compared(made, used, unused, 1, names), "plain stack": plain_stack(made, used, unused)}
+        content["runs"].append({"generator": file.stem, "seed": 1, **found})
         told(file.stem)
-    third = len(stack) // 3
-    order = np.random.default_rng(chosen.first).permutation(len(stack))
-    used, unused, others = (stack[order[start : start + third]] for start in (0, third, 2 * third))
+    used, unused, others = thirds(stack, chosen.first)
     for name, source in (("of the members", used), ("of other patients", others)):
         made = generators.make("components:components=100").fit(source, 1).sample(chosen.generated, 1)
         content["robust"][name] = robust(made, used, unused)
         told(f"robust, {name}")
-    content["copies"] = copies(made, used, unused, chosen.first)
+    for seed in range(chosen.first, chosen.first + chosen.seeds):
+        content["copies"] += copies(stack, seed, chosen.generated)
+        told(f"copies, seed {seed}")
     keep(content, chosen.results)
 
 

@@ -19,6 +19,8 @@ from scipy.stats import binomtest
 PAGE = Path(__file__).with_name("evidence.md")
 PROSE = Path(__file__).with_name("evidence.md.in")
 DATA = Path(__file__).parent / "data" / "evidence_power.json"
+SCRUB = Path(__file__).parent / "data" / "evidence_scrub.json"
+COST = Path(__file__).parent / "data" / "evidence_cost.json"
 NULLS = Path(__file__).parent / "data" / "evidence_nulls.json"
 
 
@@ -35,6 +37,9 @@ def page(power: Mapping[str, Any]) -> str:
         "attacks": attacks(power),
         "robust": robust(power["robust"]),
         "copies": copies(power["copies"]),
+        "plain": plain(power),
+        "scrub": scrub(json.loads(SCRUB.read_text(encoding="utf-8"))),
+        "cost": cost(json.loads(COST.read_text(encoding="utf-8"))),
         "planted": planted(power),
     }
     return PROSE.read_text(encoding="utf-8").format(**fields).rstrip("\n") + "\n"
@@ -141,11 +146,58 @@ def robust(kinds: Mapping[str, Any]) -> str:
 
 
 def copies(lines: list[Mapping[str, Any]]) -> str:
-    """Named near copies."""
+    """Named near copies, and of all draws together."""
     rows = [
-        [str(one["copies"]), str(one["named"]), str(one["others named"]), one["verdict"]] for one in lines
+        [str(one[name]) for name in ("seed", "copies", "named", "others named", "verdict")] for one in lines
     ]
-    return table(["copies hidden", "named", "others named", "verdict"], rows)
+    sums = [str(sum(one[name] for one in lines)) for name in ("copies", "named", "others named")]
+    return table(["seed", "copies hidden", "named", "others named", "verdict"], [*rows, ["all", *sums, ""]])
+
+
+def plain(power: Mapping[str, Any]) -> str:
+    """All attacks together beside the plain stack of texture scores."""
+    rows = [
+        [
+            run["generator"],
+            f"{_mean([run], 'combined'):.3f} ({_mean([run], 'combined', 'found at 1 %'):.2f})",
+            f"{run['plain stack']['auc']:.3f} ({run['plain stack']['found at 1 %']:.2f})",
+        ]
+        for run in power["runs"]
+        if "plain stack" in run
+    ]
+    return table(["generator", "all together", "plain stack"], rows)
+
+
+def scrub(found: Mapping[str, Any]) -> str:
+    """What was removed, and what the patients without a say showed before and after."""
+    rows = [
+        [
+            str(run["seed"]),
+            f"{run['copies removed']} of {run['copies']}",
+            f"{run['others removed']} of {run['others']}",
+            *(
+                f"{said['verdict']}, {said['near copies']} near copies" if said else "nothing removed"
+                for said in (run["before"], run["after"])
+            ),
+        ]
+        for run in found["runs"]
+    ]
+    return table(["seed", "copies removed", "others removed", "before", "after"], rows)
+
+
+def cost(found: Mapping[str, Any]) -> str:
+    """Wall time and memory of one audit."""
+    size = f"{found['real']:,} real × {found['generated']:,} generated, {found['size']} px"
+    rows = [
+        [
+            size,
+            name,
+            f"{found['seconds'][name] / 60:.1f} min",
+            f"{found['peak_memory_mib'][name] / 1024:.1f} GiB",
+        ]
+        for name in found["seconds"]
+    ]
+    return table(["audit", "blocks", f"time, {found['cores']} cores", "peak memory"], rows)
 
 
 def planted(power: Mapping[str, Any]) -> str:

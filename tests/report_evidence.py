@@ -23,6 +23,7 @@ from whorl.outcomes import (
 )
 from whorl.planting import ALTERATIONS
 from whorl.records import Interval
+from whorl.subgroups import Subgroup
 
 COPIES = 13
 SHARES = (20, 19, 12, 0)
@@ -61,6 +62,10 @@ def full(one: Audit) -> Audit:
         privacy_loss=PrivacyLoss(0.87, 0.0, 0.95, "bonferroni"),
         blind=_blind(one),
         margin=Interval(0.21, 0.13, 0.28),
+        subgroups=(
+            Subgroup("<b>sex</b>", "=F", 40, 41, Interval(0.71, 0.6, 0.8), 7),
+            Subgroup("<b>sex</b>", "M</table>", 4, 41, None, None),
+        ),
         hygiene=(
             Finding(
                 "patient on both sides",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from whorl import attribution as attributing
-from whorl import auditing, headers, identification, images, protocols, recipes, sources, trials
+from whorl import auditing, headers, identification, images, protocols, recipes, sources, tables, trials
 from whorl import policy as policies
 from whorl.challenge import editions
 from whorl.compare import DEFAULT_BLOCK_BYTES, Progress, silent
@@ -98,6 +98,7 @@ def audit(
         provenance={**_provenance(running), **told},
         files={role: headers.paths(source, exclude) for role, source in known.items()},
         policy=policies.read(Path(policy)) if policy is not None else None,
+        attributes=tables.attributes(patients, members, holdout),
     )
     return AuditReport(record, (used, unused), made)
 

@@ -24,6 +24,7 @@ from whorl.pipeline import Settings
 from whorl.planting import plant
 from whorl.policy import Policy, decide, default, figures
 from whorl.records import Array, BadInput, ImageSet, Interval, Problem, Recipe, Scores
+from whorl.subgroups import Attributes, Subgroup, subgroups
 
 
 def audit(
@@ -39,11 +40,12 @@ def audit(
     provenance: Mapping[str, Any] | None = None,
     files: Mapping[str, Mapping[str, Path]] | None = None,
     policy: Policy | None = None,
+    attributes: Attributes | None = None,
 ) -> Audit:
     """Attack the generated pictures with every recipe and weigh members against holdout.
 
     `files` (`generated`, `members` or `holdout` → picture id → path) lets the files themselves be looked at;
-    `policy` says what may be released.
+    `policy` says what may be released; `attributes` (column → patient → value) make groups of patients.
     """
     rules = rules or Rules()
     if not recipes:
@@ -73,6 +75,7 @@ def audit(
         notes=_notes(*named.values()),
         provenance={**(provenance or {}), **_facts(sets, real, recipes, rules, settings.seed)},
         planted=_planted(recipes, problem, values, real, settings),
+        subgroups=_groups(worth, real, attributes or {}, rules, settings.seed),
         hygiene=hygiene(**named, reference=reference, files=files, headers=known),
     )
     return replace(record, decision=decide(policy or default(), figures(record), record.verdict))
@@ -151,6 +154,14 @@ def _margin(found: Found, worth: Appraisal, values: Array, seed: int, alpha: flo
     best = min(found.tried, key=lambda attack: (attack.p_adjusted, -attack.auc.estimate))
     own = worth.scores if best is found.combined else values[:, list(worth.attacks).index(best)]
     return margin(found.blind, own, seed=seed, alpha=alpha)
+
+
+def _groups(
+    worth: Appraisal, real: Cohort, attributes: Attributes, rules: Rules, seed: int
+) -> tuple[Subgroup, ...]:
+    listed = {one.name for one in worth.remembrance.patients}
+    of_whom = real.members, real.patients
+    return subgroups(worth.scores, *of_whom, attributes, listed, draws=rules.draws, seed=seed)
 
 
 def _planted(

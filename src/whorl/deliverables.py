@@ -49,7 +49,8 @@ class AuditReport:
     def save(self, folder: str | Path, *, with_images: bool = False, public: bool = False) -> Path:
         """Write audit.json, scores.csv and report.html; pictures enter the report only when asked for.
 
-        `public` adds public.html and public.json, which show no real picture and name nobody.
+        `public` adds public.html and public.json, which show no real picture and name nobody; without it
+        those of an earlier audit in the same folder are taken away.
         """
         out = _folder(folder, "audit.json", "scores.csv", "report.html", "public.html", "public.json")
         exports.write_csv(out / "scores.csv", *_score_rows(self.record))
@@ -57,6 +58,9 @@ class AuditReport:
         if public:
             exports.write_json(out / "public.json", public_content(self.record))
             write_text(out / "public.html", page.public_page(self.record))
+        else:
+            for name in ("public.json", "public.html"):
+                (out / name).unlink(missing_ok=True)
         write_text(
             out / "report.html", page.audit_page(self.record, self._pictures() if with_images else None)
         )
@@ -193,6 +197,7 @@ def _audit_content(record: Audit) -> dict[str, Any]:
         "blind": None
         if record.blind is None
         else {"families": record.blind.families, "margin": record.margin},
+        "subgroups": record.subgroups,
         "hygiene": record.hygiene,
         "exposed": exposed,
         "quarantined": record.quarantined,

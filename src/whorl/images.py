@@ -157,7 +157,7 @@ def _path_work(path: Path, exclude: Path | None, limits: Limits) -> _Work:
     kind = path.suffix.lower()
     if folder:
         listing = folders.walk(path, exclude)
-    elif kind in (".csv", ".parquet"):
+    elif kind in tables.SUFFIXES:
         listing = tables.listing(path)
     elif kind == ".npy":
         return _array_work(arrays.opened(path), shown(path))

@@ -13,6 +13,7 @@ from whorl.blind import Blind
 from whorl.confounders import Confounder
 from whorl.hygiene import Finding
 from whorl.records import Array, Floats, Interval, Measure, Quarantined
+from whorl.subgroups import Subgroup
 
 Verdict = Literal["leak", "no evidence", "cannot tell"]
 Word = Literal["release", "release with conditions", "cannot tell", "do not release"]
@@ -194,6 +195,7 @@ class Audit:
     margin: Interval | None = None
     hygiene: tuple[Finding, ...] = ()
     decision: Decision | None = None
+    subgroups: tuple[Subgroup, ...] = ()
 
     @property
     def pseudonyms(self) -> dict[str, str]:

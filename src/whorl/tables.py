@@ -16,6 +16,7 @@ from whorl.folders import Candidate, Listing, escapes, label, settle, shown, som
 from whorl.records import BadInput, Quarantined
 
 Row = dict[str, str]
+SUFFIXES = (".csv", ".parquet")
 
 
 def listing(path: Path) -> Listing:
@@ -59,6 +60,24 @@ def assign(source: Listing, path: Path) -> Listing:
         named = by_id.get(beside, by_id.get(candidate.id))
         patients.append(named if named is not None else by_tail[tail] if alone else None)
     return with_patients(source, patients)
+
+
+def attributes(*places: object) -> dict[str, dict[str, str]]:
+    """Return what those of some places that are tables say of patients: column → patient → value.
+
+    A patient with two values in a column has none there; a table without a column `patient` says nothing.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for place in places:
+        path = Path(place) if isinstance(place, str | Path) else None
+        if path is None or path.suffix.lower() not in SUFFIXES or not path.is_file():
+            continue
+        for row in read(path):
+            for column, value in row.items() if "patient" in row else ():
+                if column not in ("file", "patient", "label"):
+                    told = found.setdefault(column, {})
+                    told[row["patient"]] = value if told.get(row["patient"], value) == value else ""
+    return found
 
 
 def match(source: Listing, pattern: str) -> Listing:

@@ -71,6 +71,7 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
                 "whorl.appearance",
                 "whorl.blind",
                 "whorl.hygiene",
+                "whorl.subgroups",
             }
         ),
     ),

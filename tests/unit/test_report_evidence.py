@@ -11,7 +11,7 @@ import pytest
 from whorl.evidence.rates import least_patients
 from whorl.outcomes import PrivacyLoss, Remembrance, WholeSet
 from whorl.records import Interval
-from whorl.report.page import audit_page
+from whorl.report.page import audit_page, public_page
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import report_evidence as evidence
@@ -152,6 +152,16 @@ def test_pseudonyms_are_numbers_in_the_order_of_names_whatever_that_of_pictures(
     assert [names[name] for name in members] == [f"patient {k:03d}" for k in range(1, len(members) + 1)]
     turned = dataclasses.replace(full, patients=full.patients[::-1], roles=full.roles[::-1])
     assert turned.pseudonyms == names
+
+
+def test_groups_of_patients_are_told_only_where_they_are_many(full, bare):
+    page = said(full)
+    assert "By group of patients" in page and "<b>sex</b>" in page and "0.710 [0.600, 0.800]" in page
+    few = page[page.index("M</table>") :]
+    assert few.split("\n")[0] and "too few to tell" in few[:200] and "41" not in few[:40]
+    assert "By group of patients" not in said(bare)
+    assert ("not looked at apart" in page, "not looked at apart" in said(bare)) == (False, True)
+    assert "sex" not in Page(public_page(full)).text
 
 
 def test_the_patients_table_begins_with_those_who_have_copies(full):

@@ -15,6 +15,7 @@ from whorl.outcomes import Audit, Exposed, NearCopy, Remembered
 from whorl.records import Array
 from whorl.report import wording
 from whorl.report.gallery import Pair, pictured
+from whorl.subgroups import FEWEST
 
 COPIES = 24
 GALLERY = 24
@@ -57,6 +58,8 @@ def people_view(audit: Audit, images: Mapping[str, Mapping[int, Array]] | None) 
         "remembered": _remembered(audit),
         "patients": _patients(audit),
         "patients_known": patients_known(audit),
+        "subgroups": _subgroups(audit),
+        "least_patients": FEWEST,
     }
 
 
@@ -114,6 +117,22 @@ def _listed(found: Sequence[Remembered]) -> list[tuple[str, str, str]]:
     return [
         (one.name, wording.chance_of(one.p_value), wording.chance_of(one.q_value)) for one in found[:LISTED]
     ]
+
+
+def _subgroups(audit: Audit) -> dict[str, list[dict[str, str]]]:
+    """Return the groups of every column; nothing is told of those with few patients."""
+    tables: dict[str, list[dict[str, str]]] = {}
+    for one in audit.subgroups:
+        told = one.auc is not None
+        line = {
+            "value": one.value,
+            "members": wording.whole(one.members) if told else "too few to tell",
+            "holdout": wording.whole(one.holdout) if told else wording.MISSING,
+            "auc": wording.interval(one.auc) if one.auc is not None else wording.MISSING,
+            "remembered": wording.whole(one.remembered) if one.remembered is not None else wording.MISSING,
+        }
+        tables.setdefault(one.column, []).append(line)
+    return tables
 
 
 def _patients(audit: Audit) -> dict[str, Any]:
