@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from whorl.blind import TOGETHER, Blind, Family
+from whorl.evidence.rates import Recognition
 from whorl.hygiene import Finding
 from whorl.outcomes import (
     Attack,
@@ -62,6 +63,7 @@ def full(one: Audit) -> Audit:
         privacy_loss=PrivacyLoss(0.87, 0.0, 0.95, "bonferroni"),
         blind=_blind(one),
         margin=Interval(0.21, 0.13, 0.28),
+        per_patient=Recognition(300, 310, Interval(0.81, 0.77, 0.85), Interval(0.3, 0.2, 0.4), None),
         subgroups=(
             Subgroup("<b>sex</b>", "=F", 40, 41, Interval(0.71, 0.6, 0.8), 7),
             Subgroup("<b>sex</b>", "M</table>", 4, 41, None, None),

@@ -15,7 +15,7 @@ from whorl.evidence.epsilon import Choice, by_patient, epsilon_clopper_pearson
 from whorl.evidence.intervals import Resamples, auc_interval, bootstrap_weights, tpr_interval
 from whorl.evidence.permutation import PanelTest, permutation_test
 from whorl.evidence.power import detectable_auc
-from whorl.evidence.rates import supported
+from whorl.evidence.rates import Recognition, supported
 from whorl.evidence.sets import Kernels
 from whorl.evidence.stacking import FOLDS, Stack, stack
 from whorl.folding import folds_of
@@ -42,6 +42,7 @@ class Appraisal:
     scores: Array
     remembrance: Remembrance
     privacy_loss: PrivacyLoss
+    per_patient: Recognition | None
 
 
 def appraise(
@@ -79,7 +80,15 @@ def appraise(
         pairs = zip(attacks, shares, strict=True)
         attacks = tuple(replace(attack, weight=float(share)) for attack, share in pairs)
     remembrance = _remembrance(scores, real, settings.seed)
-    return Appraisal(test, attacks, combined, scores, remembrance, _privacy_loss(scores, real))
+    return Appraisal(
+        test,
+        attacks,
+        combined,
+        scores,
+        remembrance,
+        _privacy_loss(scores, real),
+        _per_patient(scores, real, rules.draws, settings.seed),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +139,30 @@ def _widened(auc: Interval, test: PanelTest) -> Interval:
     return Interval(auc.estimate, max(0.0, low), min(1.0, high))
 
 
+def _per_patient(scores: Array, real: Cohort, draws: int, seed: int) -> Recognition | None:
+    """Let every patient speak once, with the mean of the pictures; nothing new where each has one."""
+    sides = _by_side(scores, real)
+    count = [len(side) for side in sides]
+    if sum(count) == len(scores):
+        return None
+    means, members = np.concatenate(sides), np.arange(sum(count)) < count[0]
+    weights = bootstrap_weights([str(row) for row in range(len(means))], members, draws, seed)
+    found = [
+        tpr_interval(means, members, weights, rate) if supported(rate, count[1]) else None
+        for rate in (0.01, RARE)
+    ]
+    return Recognition(count[0], count[1], auc_interval(means, members, weights), found[0], found[1])
+
+
+def _by_side(scores: Array, real: Cohort) -> list[Array]:
+    """Mean score of every patient, of members and of holdout."""
+    sides = []
+    for side in (real.members, ~real.members):
+        owners = [patient for patient, inside in zip(real.patients, side, strict=True) if inside]
+        sides.append(by_patient(scores[side], owners, "mean")[0])
+    return sides
+
+
 def _remembrance(scores: Array, real: Cohort, seed: int) -> Remembrance:
     """List pictures and patients that hardly any of the holdout reaches."""
     pictures = picture_discoveries(scores, real.members, real.patients, FALSE_SHARE)
@@ -154,10 +187,7 @@ def _listed(found: Discoveries, names: Sequence[str]) -> tuple[Remembered, ...]:
 
 def _privacy_loss(scores: Array, real: Cohort) -> PrivacyLoss:
     """Limit ε from below by what an attacker finds, a patient speaking with the mean of the pictures."""
-    sides = []
-    for side in (real.members, ~real.members):
-        owners = [patient for patient, inside in zip(real.patients, side, strict=True) if inside]
-        sides.append(by_patient(scores[side], owners, "mean")[0])
+    sides = _by_side(scores, real)
     choice = Choice()
     limit = epsilon_clopper_pearson(sides[0], sides[1], confidence=CONFIDENCE, choice=choice)
     return PrivacyLoss(limit, 0.0, CONFIDENCE, choice.strategy)

@@ -115,6 +115,7 @@ def _record(
         privacy_loss=worth.privacy_loss,
         blind=found.blind,
         margin=found.margin,
+        per_patient=worth.per_patient,
     )
 
 

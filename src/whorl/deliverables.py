@@ -197,6 +197,7 @@ def _audit_content(record: Audit) -> dict[str, Any]:
         "blind": None
         if record.blind is None
         else {"families": record.blind.families, "margin": record.margin},
+        "per_patient": record.per_patient,
         "subgroups": record.subgroups,
         "hygiene": record.hygiene,
         "exposed": exposed,

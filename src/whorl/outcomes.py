@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from whorl.blind import Blind
 from whorl.confounders import Confounder
+from whorl.evidence.rates import Recognition
 from whorl.hygiene import Finding
 from whorl.records import Array, Floats, Interval, Measure, Quarantined
 from whorl.subgroups import Subgroup
@@ -196,6 +197,7 @@ class Audit:
     hygiene: tuple[Finding, ...] = ()
     decision: Decision | None = None
     subgroups: tuple[Subgroup, ...] = ()
+    per_patient: Recognition | None = None
 
     @property
     def pseudonyms(self) -> dict[str, str]:

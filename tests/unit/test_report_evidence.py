@@ -154,6 +154,14 @@ def test_pseudonyms_are_numbers_in_the_order_of_names_whatever_that_of_pictures(
     assert turned.pseudonyms == names
 
 
+def test_patients_that_count_once_are_told_of(full, bare):
+    page = said(full)
+    told = page[page.index("By patient:") :][:300]
+    assert "300 member patients from 310 holdout patients with an AUC of 0.810 [0.770, 0.850]" in told
+    assert "30.0 % [20.0, 40.0] of the member patients found at 1 %" in told and "0.1 %" not in told
+    assert "By patient:" not in said(bare)
+
+
 def test_groups_of_patients_are_told_only_where_they_are_many(full, bare):
     page = said(full)
     assert "By group of patients" in page and "<b>sex</b>" in page and "0.710 [0.600, 0.800]" in page

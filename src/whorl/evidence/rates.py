@@ -7,6 +7,7 @@ above it is known as well as the members' patients allow. Both doubts enter the 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +18,17 @@ from whorl.records import Array, Interval
 OUTSIDE = 0.025  # what a 95 % interval leaves out on either side
 RULE_OF_THREE = 3  # with 3 / rate patients the highest of them lies above the threshold, 95 times in 100
 SETTLED = 10  # patients on the rarer side after which the data's own likeness of slices counts half
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """How well members are told from holdout when every patient counts once: so many of either side."""
+
+    members: int
+    holdout: int
+    auc: Interval
+    tpr: Interval | None
+    tpr_rare: Interval | None
 
 
 def least_patients(fpr: float) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from whorl.evidence.rates import least_patients
+from whorl.evidence.rates import Recognition, least_patients
 from whorl.outcomes import Attack, Audit, Planted, PrivacyLoss, WholeSet
 from whorl.report import figures, wording
 from whorl.report.people_view import counted
@@ -54,6 +54,7 @@ def evidence_view(audit: Audit) -> dict[str, Any]:
         "weighed": any(attack.weight is not None for attack in attacks),
         "agreeing": agreeing(attacks, audit.alpha),
         "whole_set": _whole_set(audit.whole_set, audit.alpha),
+        "per_patient": _by_patient(audit.per_patient),
         "privacy_loss": _privacy_loss(audit.privacy_loss),
         "blind": _blind(audit),
         "planted": [_planted(one) for one in audit.planted],
@@ -122,6 +123,23 @@ def _drawn(audit: Audit, attacks: Sequence[Attack], columns: Any) -> dict[str, A
         "curves": figures.curve_plot(attacks, columns, is_member) if attacks else None,
         "fewest_alarms": wording.percent(1 / max(1, int((~is_member).sum()))),
     }
+
+
+def _by_patient(found: Recognition | None) -> str:
+    """Say how well patients are told apart when each counts once, with the mean of the pictures."""
+    if found is None:
+        return ""
+    shares = [
+        f"{wording.interval_percent(share)} of the member patients found at {rate} false alarms"
+        for rate, share in (("1 %", found.tpr), ("0.1 %", found.tpr_rare))
+        if share is not None
+    ]
+    return (
+        f"the mean over a patient's pictures tells {counted(found.members, 'member patient')} from "
+        f"{counted(found.holdout, 'holdout patient')} with an AUC of {wording.interval(found.auc)}"
+        + "".join(f", {share}" for share in shares)
+        + "."
+    )
 
 
 def _whole_set(found: WholeSet | None, alpha: float) -> str:
