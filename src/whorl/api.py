@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from whorl import attribution as attributing
-from whorl import auditing, headers, identification, images, protocols, recipes, sources, tables, trials
+from whorl import auditing, headers, identification, images, protocols, recipes, sources, trials
 from whorl import policy as policies
 from whorl.challenge import editions
 from whorl.compare import DEFAULT_BLOCK_BYTES, Progress, silent
@@ -22,6 +22,7 @@ from whorl.library import Enrolled, Library
 from whorl.pipeline import Settings
 from whorl.records import BadInput, ImageSet, Recipe
 from whorl.store import Store, sweep
+from whorl.tables import attributes
 
 VERSIONED = ("whorl", "numpy", "scipy", "scikit-learn", "scikit-image", "pillow", "numba", "ImageHash")
 FINGERPRINT = identification.FINGERPRINT
@@ -98,7 +99,7 @@ def audit(
         provenance={**_provenance(running), **told},
         files={role: headers.paths(source, exclude) for role, source in known.items()},
         policy=policies.read(Path(policy)) if policy is not None else None,
-        attributes=tables.attributes(patients, members, holdout),
+        attributes=attributes(patients, members, holdout),
     )
     return AuditReport(record, (used, unused), made)
 
