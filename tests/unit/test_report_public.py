@@ -185,3 +185,6 @@ def test_saved_public_files_hold_no_picture_and_the_report_does(tmp_path, full):
     other = tmp_path / "private"
     report.save(other)
     assert sorted(path.name for path in other.iterdir()) == ["audit.json", "report.html", "scores.csv"]
+    # What an earlier audit told the public must not stay beside the files of a later one.
+    report.save(tmp_path)
+    assert not (tmp_path / "public.html").exists() and not (tmp_path / "public.json").exists()
