@@ -1,4 +1,4 @@
-"""What is known of each network and of its weight files: read from `backbones.toml`, checked, never changed."""
+"""What is known of each network and of its weight files: read from `backbones.toml` and checked."""
 
 from __future__ import annotations
 

@@ -32,7 +32,9 @@ def embed(place: str, images: Array) -> Floats:
     function = _function(place)
     rows = np.asarray(function(np.array(images, np.float32)))
     if rows.ndim != 2 or len(rows) != len(images) or rows.dtype.kind not in "fiu":
-        raise BadInput(f"{place}: {len(images)} pictures gave {rows.shape}; return one row of numbers for each")
+        raise BadInput(
+            f"{place}: {len(images)} pictures gave {rows.shape}; return one row of numbers for each"
+        )
     found = np.asarray(rows, np.float32)
     if not np.isfinite(found).all():
         raise BadInput(f"{place}: numbers that are not finite")

@@ -63,13 +63,17 @@ class Networks:
 
     def untrained(self, name: str) -> bool:
         """Return whether a network has weights that nobody trained."""
-        return self.random and name not in dict(self.embedders) and find(name, self.known).library != "callable"
+        return (
+            self.random and name not in dict(self.embedders) and find(name, self.known).library != "callable"
+        )
 
     def plan(self, name: str) -> Plan:
         """Return the network with its weights found, or say in one line what is lacking."""
         network = find(name, self.known)
         if network.library == "callable":
-            raise BadInput(f"'{name}' is not to be had as a file: --embedder {name}=MODULE:FUNCTION names one")
+            raise BadInput(
+                f"'{name}' is not to be had as a file: --embedder {name}=MODULE:FUNCTION names one"
+            )
         if self.random:
             building.torch_or_say(f"'{name}'")
             return _planned(name, network, (), "random", None)

@@ -1,4 +1,4 @@
-"""SqueezeNet 1.0 up to its last maps, with the names of torchvision's state dict, so that it is not needed."""
+"""SqueezeNet 1.0 up to its last maps, under the names of torchvision's state dict."""
 
 from __future__ import annotations
 

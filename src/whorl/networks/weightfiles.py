@@ -1,4 +1,4 @@
-"""Weight files: found by name, known again by their SHA-256, read without running anything that is in them."""
+"""Weight files: found by name, known again by their SHA-256, read without running what is in them."""
 
 from __future__ import annotations
 
