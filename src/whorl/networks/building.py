@@ -55,8 +55,10 @@ def build(network: Network, padding: Padding = "own", seed: int | None = None) -
         torch.manual_seed(0 if seed is None else seed)
         if network.library == "timm":
             more = dict(network.options) | ({"pad_type": "same"} if padding == "same" else {})
-            name = network.architecture
-            model = timm_module().create_model(name, pretrained=False, num_classes=0, **more)
+            timm, name = timm_module(), network.architecture
+            if name not in timm.list_models():
+                raise BadInput(f"this timm ({timm.__version__}) has no network '{name}': upgrade, {DEEP}")
+            model = timm.create_model(name, pretrained=False, num_classes=0, **more)
         elif network.library == "transformers":
             model = _transformer(network)
         else:
