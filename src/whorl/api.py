@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from whorl import attribution as attributing
-from whorl import auditing, headers, identification, images, protocols, recipes, sources, trials
+from whorl import auditing, headers, identification, images, protocols, recipes, sources, trials, untrained
 from whorl import policy as policies
 from whorl.challenge import editions
 from whorl.compare import DEFAULT_BLOCK_BYTES, Progress, silent
@@ -18,13 +15,15 @@ from whorl.conclusions import Rules
 from whorl.deliverables import AttributionReport, AuditReport, RunReport
 from whorl.executors import executor as executor_named
 from whorl.identities import Identification
+from whorl.installation import provenance
+from whorl.installation import versions as versions
 from whorl.library import Enrolled, Library
+from whorl.networks.embedding import Networks
 from whorl.pipeline import Settings
 from whorl.records import BadInput, ImageSet, Recipe
 from whorl.store import Store, sweep
 from whorl.tables import attributes
 
-VERSIONED = ("whorl", "numpy", "scipy", "scikit-learn", "scikit-image", "pillow", "numba", "ImageHash")
 FINGERPRINT = identification.FINGERPRINT
 
 
@@ -44,12 +43,21 @@ class Running:
     strict: bool = False
     progress: Progress = silent
     command: str = ""
+    networks: Networks = field(default_factory=Networks)
+    keep_features: bool = False
 
     def settings(self) -> Settings:
         """Return the pipeline's part of it, the store swept of what a killed run left."""
         if self.store is not None:
             sweep(self.store)
-        return Settings(self.seed, self.block_bytes, Store(self.store) if self.store else None, self.progress)
+        return Settings(
+            seed=self.seed,
+            block_bytes=self.block_bytes,
+            store=Store(self.store) if self.store else None,
+            progress=self.progress,
+            networks=self.networks,
+            keep_features=self.keep_features,
+        )
 
 
 def audit(
@@ -74,7 +82,7 @@ def audit(
     pictures, of other patients, for recipes that calibrate; `policy` a file with the limits of a release.
     """
     running = running or Running()
-    chosen = _recipes(panel, recipes)
+    chosen = [untrained.marked(recipe, running.networks) for recipe in _recipes(panel, recipes)]
     load = _Loader(size, running, exclude)
     made = load(generated, "generated")
     used = load(members, "members", patients, patient_from)
@@ -96,12 +104,13 @@ def audit(
         settings=running.settings(),
         rules=rules,
         executor=executor_named(running.executor, running.workers),
-        provenance={**_provenance(running), **told},
+        provenance={**provenance(running.command), **told},
         files={role: headers.paths(source, exclude) for role, source in known.items()},
         policy=policies.read(Path(policy)) if policy is not None else None,
         attributes=attributes(patients, members, holdout),
     )
-    return AuditReport(record, (used, unused), made)
+    notes = untrained.notes(chosen, running.networks)
+    return AuditReport(replace(record, notes=(*notes, *record.notes)), (used, unused), made)
 
 
 def attribute(
@@ -120,16 +129,18 @@ def attribute(
     bag = _Loader(size, running, exclude)(images, "images")
     _stop_if_strict(running, bag)
     truth = editions.read_answers(Path(answers), "attribution") if answers is not None else None
+    chosen = untrained.marked(recipes.load(recipe), running.networks)
     record = attributing.attribute(
         images=bag,
-        recipe=recipes.load(recipe),
+        recipe=chosen,
         settings=running.settings(),
         count=count,
         answers=truth,
         files=files,
-        provenance=_provenance(running),
+        provenance=provenance(running.command),
     )
-    return AttributionReport(record, bag)
+    notes = untrained.notes([chosen], running.networks)
+    return AttributionReport(replace(record, notes=(*notes, *record.notes)), bag)
 
 
 def enroll(
@@ -183,7 +194,7 @@ def identify(
         recipe=chosen,
         settings=running.settings(),
         alpha=alpha,
-        provenance=_provenance(running),
+        provenance=provenance(running.command),
     )
 
 
@@ -207,11 +218,12 @@ def run(
     ways = protocols.protocols(folds, chosen.task)
     if features is not None:
         chosen = recipes.with_features(chosen, features)
+    chosen = untrained.marked(chosen, running.networks)
     sealed = Path(answers) if answers is not None else None
     read = editions.read(Path(edition), size=size, progress=running.progress, answers=sealed)
     _stop(running, len(read.quarantined), [f"{entry.file} ({entry.reason})" for entry in read.quarantined])
     facts = {
-        **_provenance(running),
+        **provenance(running.command),
         "seed": running.seed,
         "recipe_digest": chosen.digest,
         "problem_digest": read.problem.digest,
@@ -228,7 +240,11 @@ def run(
         "threshold": found.verdicts.threshold,
         "development": found.development,
         "quarantined": read.quarantined,
-        "notes": [*read.notes, *([] if found.result else ["no answers in the edition: not evaluated"])],
+        "notes": [
+            *untrained.notes([chosen], running.networks),
+            *read.notes,
+            *([] if found.result else ["no answers in the edition: not evaluated"]),
+        ],
         "provenance": facts,
     }
     return RunReport(found.scores, found.verdicts, found.result, about)
@@ -281,18 +297,3 @@ def _stop(running: Running, count: int, named: Sequence[str]) -> None:
         more = f" and {count - 5} more" if count > 5 else ""
         said = "1 file cannot" if count == 1 else f"{count} files cannot"
         raise Stopped(f"--strict: {said} be read: {'; '.join(named[:5])}{more}")
-
-
-def _provenance(running: Running) -> dict[str, Any]:
-    return {"command": running.command, "versions": versions(), "platform": platform.platform()}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python, whorl and what its numbers rest on."""
-    found = {"python": platform.python_version()}
-    for package in VERSIONED:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found

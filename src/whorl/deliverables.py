@@ -17,6 +17,7 @@ from whorl.report import page
 from whorl.report.people_view import COPIES
 from whorl.report.public_view import public_content
 from whorl.store import sweep, write_text
+from whorl.untrained import MARK
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,21 +131,29 @@ class RunReport:
         """Return one row per query: file, score, label."""
         import pandas as pd
 
-        return pd.DataFrame(self._rows(), columns=["file", "score", "label"])
+        return pd.DataFrame(self._rows(), columns=self._header())
 
     def save(self, folder: str | Path) -> Path:
         """Write result.json and verdicts.csv."""
         out = _folder(folder, "result.json", "verdicts.csv")
-        exports.write_csv(out / "verdicts.csv", ["file", "score", "label"], self._rows())
+        exports.write_csv(out / "verdicts.csv", self._header(), self._rows())
         exports.write_json(out / "result.json", self.to_dict())
         return out / "result.json"
 
-    def _rows(self) -> list[tuple[str, float, str]]:
+    def _header(self) -> list[str]:
+        """The columns; one more in every row where the features are untrained."""
+        return ["file", "score", "label", *(["features"] if self._untrained() else [])]
+
+    def _rows(self) -> list[tuple[object, ...]]:
         best = self.scores.values.max(axis=1)
+        more = ("untrained",) if self._untrained() else ()
         return [
-            (name, float(value), label)
+            (name, float(value), label, *more)
             for name, value, label in zip(self.scores.ids, best, self.verdicts.labels, strict=True)
         ]
+
+    def _untrained(self) -> bool:
+        return str(self.about["recipe"]).endswith(MARK)
 
 
 def _folder(folder: str | Path, *names: str) -> Path:

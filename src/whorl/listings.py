@@ -20,6 +20,7 @@ EXTRAS = {
     "dicom": ("pydicom", "openjpeg", "nibabel"),
     "parquet": ("pyarrow",),
     "deep": ("torch", "timm", "safetensors"),
+    "blip": ("transformers",),
     "dist": ("ray",),
 }
 
@@ -85,6 +86,25 @@ def steps(name: str | None) -> Listing:
     lines = [f"{step.summary} {step.details}" for step in found] if name and len(found) <= 2 else []
     content = {"steps": [{**vars(step), "parameters": dict(step.parameters)} for step in found]}
     return Listing(lines, ["stage", "step", "parameters", "what it does"], rows, content)
+
+
+def weights() -> Listing:
+    """List the networks that recipes can name and the weights that are known of each."""
+    from whorl.networks.descriptions import table
+
+    rows = []
+    for name, network in table().items():
+        for label, known in network.weights.items() or {"": None}.items():
+            full = f"{name}.{label}" if known else name
+            place = (known.url or known.hub) if known else "a function of your own (--embedder)"
+            said = (
+                known.sha256 or (f"{known.sha256_starts}..." if known.sha256_starts else "") if known else ""
+            )
+            licence = known.licence if known else ""
+            rows.append([full, network.title, str(network.features or ""), licence, said, place])
+    header = ["weights", "network", "features", "licence", "SHA-256", "address"]
+    content = {"networks": {name: network.model_dump() for name, network in table().items()}}
+    return Listing([], header, rows, content)
 
 
 def doctor() -> Listing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -12,7 +11,9 @@ import numpy as np
 
 from whorl import compare, steps
 from whorl.compare import DEFAULT_BLOCK_BYTES, Loop, Progress, silent
+from whorl.extraction import BATCH_BYTES, Extraction, Shelf, identity, weights_of
 from whorl.folding import folds_of
+from whorl.networks.embedding import Networks
 from whorl.records import (
     Answers,
     Array,
@@ -29,32 +30,14 @@ from whorl.store import Store
 
 Side = Literal["queries", "generated"]
 Known = tuple[Scores, Answers]
-BATCH_BYTES = 16 * 2**20
-SHELF_BYTES = 512 * 2**20
-
-
-class Shelf:
-    """Features kept for the next recipe, the longest unused thrown out first."""
-
-    def __init__(self, limit: int = SHELF_BYTES) -> None:
-        self.limit = limit
-        self.kept: OrderedDict[str, Array] = OrderedDict()
-
-    def get(self, key: str, make: Callable[[], Array]) -> Array:
-        """Return what is kept under a key, or make and keep it."""
-        if key in self.kept:
-            self.kept.move_to_end(key)
-            return self.kept[key]
-        made = make()
-        self.kept[key] = made
-        while sum(array.nbytes for array in self.kept.values()) > self.limit and len(self.kept) > 1:
-            self.kept.popitem(last=False)
-        return made
 
 
 @dataclass(frozen=True, eq=False)
 class Settings:
-    """How to run, none of which changes a number except the seed."""
+    """How to run, none of which changes a number except the seed and the weights of networks.
+
+    Features of networks are kept in the store only if `keep_features` says so (decision 0006).
+    """
 
     seed: int = 0
     block_bytes: int = DEFAULT_BLOCK_BYTES
@@ -62,6 +45,8 @@ class Settings:
     progress: Progress = silent
     shelf: Shelf = field(default_factory=Shelf)
     batch_bytes: int | None = None
+    networks: Networks = field(default_factory=Networks)
+    keep_features: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +70,7 @@ def score(recipe: Recipe, problem: Problem, settings: Settings, fitted_on: Probl
     try:
         for step in recipe.steps:
             steps.resolve(step)  # a wrong parameter shall stop a run before its first picture
+        weights_of(recipe, settings.networks)  # and so shall missing weights
     except BadInput as error:
         raise BadInput(f"{recipe.name}: {error}") from None
     return _score(recipe, problem, fitted_on or problem, settings)
@@ -122,7 +108,7 @@ def blocks(recipe: Recipe, problem: Problem, settings: Settings) -> list[Array]:
 
 def _score(recipe: Recipe, problem: Problem, whole: Problem, settings: Settings) -> Scores:
     """Score `problem` with parts fitted on `whole`, of which it may be the development part."""
-    key = digest_of("scores", recipe.scoring_digest, problem.digest, whole.digest, settings.seed)
+    key = digest_of("scores", _digest(recipe, settings), problem.digest, whole.digest, settings.seed)
     kept = settings.store.get_scores(key) if settings.store else None
     if kept is not None:
         return replace(kept, recipe=recipe.name)
@@ -134,9 +120,18 @@ def _score(recipe: Recipe, problem: Problem, whole: Problem, settings: Settings)
     return scores
 
 
+def _digest(recipe: Recipe, settings: Settings) -> str:
+    """Digest of what makes a recipe's scores: its steps, and the weights of the networks that they name."""
+    weights = weights_of(recipe, settings.networks)
+    return digest_of(recipe.scoring_digest, weights) if weights else recipe.scoring_digest
+
+
 def _assemble(recipe: Recipe, problem: Problem, settings: Settings) -> Parts:
-    drawn: dict[str, Callable[[], object]] = {"seed": lambda: settings.seed}
-    extractors = [_bind(step, drawn, fit_on=problem) for step in recipe.chain("features")]
+    drawn: dict[str, Callable[[], object]] = {
+        "seed": lambda: settings.seed,
+        "networks": lambda: settings.networks,
+    }
+    extractors = tuple((step, _bind(step, drawn, fit_on=problem)) for step in recipe.chain("features"))
     similarity = recipe.one("similarity")
     compared = _bind(similarity, {}, fit_on=problem) if similarity else None
     loop = Loop(settings.block_bytes, settings.progress, recipe.name)
@@ -145,46 +140,33 @@ def _assemble(recipe: Recipe, problem: Problem, settings: Settings) -> Parts:
 
     def features(images: ImageSet, side: Side = "queries") -> Array:
         prepared = any(step.on != "both" for step in recipe.chain("prepare"))
+        weights = [identity(step, settings.networks) for step in recipe.chain("features")]
         key = digest_of(
-            digest, images.digest, side if prepared else "", problem.digest if fitted else "", settings.seed
+            digest,
+            images.digest,
+            side if prepared else "",
+            problem.digest if fitted else "",
+            settings.seed,
+            weights,
         )
-        return settings.shelf.get(key, lambda: _extract(recipe, extractors, images, side, settings))
+        return settings.shelf.get(key, lambda: _extraction(recipe, extractors, side, settings)(images))
 
     return Parts(recipe, features, compared, loop)
 
 
-def _extract(
-    recipe: Recipe, extractors: list[Callable[..., Array]], images: ImageSet, side: Side, settings: Settings
-) -> Array:
-    """Prepare and describe the pictures a batch at a time; several features are joined end to end."""
-    preparations = [step for step in recipe.chain("prepare") if step.on in ("both", side)]
-    if not preparations and [step.name for step in recipe.chain("features")] == ["pixels.grey"]:
-        return images.pixels
-    functions = [(step, steps.resolve(step)) for step in preparations]
-    size = max(1, (settings.batch_bytes or BATCH_BYTES) // (8 * int(np.prod(images.pixels.shape[1:]))))
-    batches = []
-    for start in range(0, len(images), size):
-        rows = range(start, min(start + size, len(images)))
-        settings.progress(f"{recipe.name}: features", rows.stop, len(images))
-        stack = images.pixels[start : start + size]
-        if functions:
-            stack = np.stack(
-                [_prepare(functions, stack[row - start], images.digests[row], settings.seed) for row in rows]
-            )
-        found = [extract(stack) for extract in extractors]
-        batches.append(found[0] if len(found) == 1 else np.hstack([_flat(part) for part in found]))
-    return np.concatenate(batches)
-
-
-def _prepare(functions: list[tuple[Step, Callable[..., Any]]], image: Array, digest: str, seed: int) -> Array:
-    """Apply the preparations to one picture; noise is drawn from the seed and the picture's own pixels."""
-    picture = np.asarray(image, np.float32)
-    for step, function in functions:
-        drawn = {}
-        if "seed" in steps.find("prepare", step.name).handed:
-            drawn["seed"] = int(digest_of(seed, digest, step.digest)[:12], 16)
-        picture = function(picture, **step.parameters, **drawn)
-    return picture
+def _extraction(
+    recipe: Recipe, extractors: tuple[tuple[Step, Callable[..., Array]], ...], side: Side, settings: Settings
+) -> Extraction:
+    return Extraction(
+        name=recipe.name,
+        preparations=tuple(step for step in recipe.chain("prepare") if step.on in ("both", side)),
+        extractors=extractors,
+        networks=settings.networks,
+        seed=settings.seed,
+        batch_bytes=settings.batch_bytes or BATCH_BYTES,
+        progress=settings.progress,
+        store=settings.store if settings.keep_features else None,
+    )
 
 
 def _by_pooling(parts: Parts, problem: Problem) -> Scores:
@@ -246,7 +228,7 @@ def _development(recipe: Recipe, problem: Problem, settings: Settings) -> object
 
 
 def _among_queries(recipe: Recipe, problem: Problem, settings: Settings) -> Scores:
-    key = digest_of("among", recipe.scoring_digest, problem.queries.digest, settings.seed)
+    key = digest_of("among", _digest(recipe, settings), problem.queries.digest, settings.seed)
     kept = settings.store.get_scores(key) if settings.store else None
     if kept is not None:
         return kept

@@ -125,7 +125,7 @@ def needs_weights(recipe: Recipe) -> bool:
     """Return whether a recipe or one that it joins names a pretrained network."""
     scorer = recipe.one("scorer")
     asked = scorer is None or {"features", "compare"} & set(steps.find("scorer", scorer.name).handed)
-    named = any(step.name.startswith("pretrained.") for step in recipe.chain("features"))
+    named = any("networks" in steps.find("features", step.name).handed for step in recipe.chain("features"))
     return (bool(asked) and named) or any(needs_weights(member) for member in recipe.members.values())
 
 

@@ -24,6 +24,7 @@ HANDED = frozenset({"image", "images", "queries", "gallery", "block", "own", "re
     "compare",
     "outcomes",
     "folds",
+    "networks",
     "seed",
 }
 

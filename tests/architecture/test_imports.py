@@ -34,6 +34,8 @@ NETWORK = frozenset(
         "huggingface_hub",
     }
 )
+# The one module that reaches out, when a file is asked for by name.
+REACHES_OUT = {"whorl.fetching": frozenset({"urllib.request", "http.client"})}
 # What does not run when a module is imported; `if` stands for `if TYPE_CHECKING`.
 BODIES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If)
 UNDONE = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
@@ -83,8 +85,13 @@ def test_an_unknown_public_name_is_an_attribute_error() -> None:
 @pytest.mark.parametrize("module", sorted(modules()))
 def test_no_foreign_code_and_no_network(module: str) -> None:
     tree = modules()[module]
-    forbidden = imported_packages(tree) & (UNSAFE_MODULES | NETWORK)
-    forbidden |= {name for node in ast.walk(tree) if (name := called(node)) in UNSAFE_CALLS}
+    network = NETWORK - REACHES_OUT.get(module, frozenset())
+    forbidden = imported_packages(tree) & (UNSAFE_MODULES | network)
+    forbidden |= {
+        name
+        for node in ast.walk(tree)
+        if (name := called(node)) in UNSAFE_CALLS and "weights_only=True" not in ast.unparse(node)
+    }
     forbidden |= {
         "allow_pickle=True"
         for node in ast.walk(tree)

@@ -16,7 +16,7 @@ from whorl.records import STAGES
 LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
     ("the command line", frozenset({"whorl.cli"})),
     ("what people see", frozenset({"whorl", "whorl.demo", "whorl.listings", "whorl.display"})),
-    ("the Python surface", frozenset({"whorl.api", "whorl.cure"})),
+    ("the Python surface", frozenset({"whorl.api", "whorl.cure", "whorl.fetching"})),
     ("what is handed over", frozenset({"whorl.deliverables", "whorl.removals"})),
     ("pages", frozenset({"whorl.report"})),
     (
@@ -35,6 +35,7 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
                 "whorl.trials",
                 "whorl.identification",
                 "whorl.estimators",
+                "whorl.untrained",
             }
         ),
     ),
@@ -75,11 +76,19 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
             }
         ),
     ),
-    ("from problem to scores", frozenset({"whorl.pipeline", "whorl.compare"})),
+    ("from problem to scores", frozenset({"whorl.pipeline", "whorl.extraction", "whorl.compare"})),
     (
         "recipes and finished pieces",
         frozenset(
-            {"whorl.recipes", "whorl.steps", "whorl.store", "whorl.exports", "whorl.library", "whorl.sources"}
+            {
+                "whorl.recipes",
+                "whorl.steps",
+                "whorl.store",
+                "whorl.exports",
+                "whorl.library",
+                "whorl.sources",
+                "whorl.installation",
+            }
         ),
     ),
     ("the steps", frozenset(f"whorl.{steps.PLACES.get(stage, stage)}" for stage in STAGES)),
@@ -104,6 +113,7 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
             )
         ),
     ),
+    ("networks trained elsewhere", frozenset({"whorl.networks"})),
     ("records", frozenset({"whorl.records"})),
 )
 MODULES = sorted(modules())

@@ -18,6 +18,7 @@ from contracts import problems
 from contracts.problems import Toy
 from whorl import pipeline, recipes, steps
 from whorl.compare import DEFAULT_BLOCK_BYTES
+from whorl.extraction import uses_network
 from whorl.pipeline import Settings
 from whorl.records import Array, Problem, Recipe, Scores, Step, Verdicts
 from whorl.steps import Description
@@ -111,6 +112,15 @@ def runnable(recipe: Recipe) -> Recipe:
     if not recipes.needs_weights(recipe):
         return recipe
     return replace(recipes.with_features(recipe, "texture.lbp"), name=recipe.name)
+
+
+def with_network(recipe: Recipe, name: str) -> Recipe:
+    """The recipe with another network in the place of its own."""
+    made = [
+        replace(step, parameters={**step.parameters, "network": name}) if uses_network(step) else step
+        for step in recipe.steps
+    ]
+    return replace(recipe, steps=tuple(made))
 
 
 def distinct(catalogue: Sequence[Recipe]) -> list[Recipe]:

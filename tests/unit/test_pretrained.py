@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 
 import numpy as np
 import pytest
@@ -10,10 +11,13 @@ import pytest
 from contracts import checks, problems
 from whorl import pipeline, recipes
 from whorl.challenge.figures import published
+from whorl.extraction import networks_of
 from whorl.features.pretrained import backbone
+from whorl.networks.embedding import Networks
 from whorl.pipeline import Settings
 from whorl.records import BadInput
 
+NEEDS = r"needs the weights of .* nor WHORL_WEIGHTS says .*weights fetch .*--features.*--random-weights"
 NAMED = [name for name in recipes.names() if recipes.needs_weights(recipes.load(name))]
 TEAMS = {"m24-robot": "Robot", "m24-big": "Biomedical Imaging Goa", "m24-cao": "Shitongcao"}
 TEAMS |= {
@@ -28,9 +32,9 @@ TEAMS |= {
 def test_without_weights_it_stops_in_one_line_that_says_what_to_do(name, monkeypatch):
     monkeypatch.delenv("WHORL_WEIGHTS", raising=False)
     recipe = recipes.load(name)
-    with pytest.raises(
-        BadInput, match=r"needs the weights of .* WHORL_WEIGHTS is not set.*--features"
-    ) as caught:
+    functions = {"painters", "deeploc"} & set(networks_of(recipe))
+    said = r"--embedder (painters|deeploc)=" if functions else NEEDS
+    with pytest.raises(BadInput, match=said) as caught:
         pipeline.score(recipe, checks.toy(recipe), Settings())
     assert "\n" not in str(caught.value)
 
@@ -38,7 +42,25 @@ def test_without_weights_it_stops_in_one_line_that_says_what_to_do(name, monkeyp
 def test_a_missing_file_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("WHORL_WEIGHTS", str(tmp_path))
     with pytest.raises(BadInput, match=r"resnet50\.safetensors is missing"):
-        backbone(np.zeros((1, 32, 32), np.uint8), "resnet50")
+        backbone(np.zeros((1, 32, 32), np.uint8), Networks(), "resnet50")
+
+
+@pytest.mark.parametrize("how", [{"random": True}, {}])
+def test_without_pytorch_the_extra_is_named(tmp_path, monkeypatch, how):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    (tmp_path / "resnet50.safetensors").write_bytes(b"anything")
+    recipe = recipes.load("m24-robot.resnet50")
+    networks = Networks(weights=tmp_path, **how)
+    with pytest.raises(BadInput, match=r"needs the extra: pip install 'whorl\[deep\]'") as caught:
+        pipeline.score(recipe, checks.toy(recipe), Settings(networks=networks))
+    assert "\n" not in str(caught.value)
+
+
+def test_without_weights_and_without_pytorch_both_are_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delenv("WHORL_WEIGHTS", raising=False)
+    with pytest.raises(BadInput, match=r"fetch resnet50.*--random-weights; it also needs the extra: pip"):
+        Networks().identity("resnet50")
 
 
 @pytest.mark.parametrize("name", ["m24-robot.resnet101", "m24-csm.re-rank", "m24-inoue.agreement"])

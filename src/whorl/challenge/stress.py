@@ -14,6 +14,7 @@ import numpy as np
 
 from whorl import images, pipeline
 from whorl.challenge.editions import Edition
+from whorl.extraction import Shelf
 from whorl.pipeline import Settings
 from whorl.records import Answers, Array, Problem, Recipe
 
@@ -60,7 +61,7 @@ def stress(recipe: Recipe, edition: Edition, settings: Settings) -> tuple[Trial,
     for place, (name, order) in enumerate(orders.items()):
         settings.progress("stress", place, len(orders) + 1)
         trials.append(_trial(name, usual, _run(recipe, edition.problem, order, settings), edition))
-    small = replace(settings, block_bytes=1, batch_bytes=1, store=None, shelf=pipeline.Shelf())
+    small = replace(settings, block_bytes=1, batch_bytes=1, store=None, shelf=Shelf())
     found = _run(recipe, edition.problem, np.arange(count), small)
     trials.append(_trial("one picture a batch, small blocks", usual, found, edition))
     settings.progress("stress", len(orders) + 1, len(orders) + 1)

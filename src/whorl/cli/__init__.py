@@ -21,6 +21,7 @@ from whorl.cli import (
     organising,
     questions,
     scrubbing,
+    weights,
 )
 from whorl.records import BadInput
 
@@ -49,6 +50,7 @@ challenge.app.command(checking.integrity)
 challenge.app.command(checking.stress)
 challenge.app.command(checking.inspect)
 app.command(challenge.app)
+app.command(weights.app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

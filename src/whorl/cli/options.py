@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter, Token
 
@@ -14,6 +14,7 @@ from whorl.records import BadInput
 
 if TYPE_CHECKING:
     from whorl.api import Running
+    from whorl.networks.embedding import Networks
 
 
 def whole(_kind: Any, tokens: Sequence[Token]) -> int:
@@ -58,13 +59,62 @@ class Reading:
     strict: Annotated[bool, flag("Stop with exit code 3 if a file cannot be read.")] = False
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Networking:
+    """How recipes that name a pretrained network get it and run it."""
+
+    weights: Annotated[
+        Path | None, Parameter(help="Weights of networks: a file, or a folder with NETWORK.safetensors.")
+    ] = None
+    random_weights: Annotated[
+        bool, flag("Take networks untrained, to try a recipe out; every output says so.")
+    ] = False
+    device: Annotated[Literal["cpu", "cuda"], Parameter(help="Where networks run.")] = "cpu"
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16", "fp16"], Parameter(help="auto: fp32, on a GPU bf16.")
+    ] = "auto"
+    batch: Annotated[int, counted("Pictures that a network sees at once; changes rounding only.")] = 32
+    embedder: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="NETWORK=MODULE:FUNCTION: a Python function in place of a network; may be repeated.",
+            negative="",
+            show_default=False,
+        ),
+    ] = ()
+    keep_features: Annotated[
+        bool, flag("Keep features of networks in .store for the next recipe; they tell what pictures show.")
+    ] = False
+
+    def networks(self) -> Networks:
+        """Return the networks of a run."""
+        from whorl.networks import embedders
+        from whorl.networks.embedding import Networks
+
+        if self.batch < 1:
+            raise BadInput(f"--batch {self.batch}: give 1 or more")
+        return Networks(
+            weights=self.weights,
+            random=self.random_weights,
+            device=self.device,
+            precision=self.precision,
+            batch=self.batch,
+            embedders=tuple(embedders.read(text) for text in self.embedder),
+        )
+
+
 MOST_SEED = 2**32 - 1
 given: list[str] = []  # the words of the command that runs, for the record
-OUTPUT, READING = Output(), Reading()
+OUTPUT, READING, NETWORKING = Output(), Reading(), Networking()
 
 
 def running(
-    output: Output, store: Path | None, progress: Callable[[str, int, int], None], **more: Any
+    output: Output,
+    store: Path | None,
+    progress: Callable[[str, int, int], None],
+    networking: Networking = NETWORKING,
+    **more: Any,
 ) -> Running:
     """Return how to run a command, with the command itself for the record."""
     from whorl.api import Running
@@ -72,7 +122,15 @@ def running(
     if not 0 <= output.seed <= MOST_SEED:
         raise BadInput(f"--seed {output.seed}: give a whole number, 0 or more, at most {MOST_SEED}")
     command = shlex.join(["whorl", *given])
-    return Running(seed=output.seed, store=store, progress=progress, command=command, **more)
+    return Running(
+        seed=output.seed,
+        store=store,
+        progress=progress,
+        command=command,
+        networks=networking.networks(),
+        keep_features=networking.keep_features,
+        **more,
+    )
 
 
 def check_out(out: Path, *sources: Path) -> None:

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from whorl.cli.options import OUTPUT, READING, Output, Reading, check_out, counted, flag, running
+from whorl.cli.options import (
+    NETWORKING,
+    OUTPUT,
+    READING,
+    Networking,
+    Output,
+    Reading,
+    check_out,
+    counted,
+    flag,
+    running,
+)
 
 if TYPE_CHECKING:
     from whorl.deliverables import AttributionReport, AuditReport, RunReport
@@ -29,10 +40,7 @@ class Attacking:
     """Which attacks an audit tries, and when it calls a leak."""
 
     panel: Annotated[str, Parameter(help="Which attacks: fast, default or full.")] = "default"
-    recipes: Annotated[
-        tuple[str, ...],
-        Parameter(help="Recipes to use instead; may be repeated.", negative="", show_default=False),
-    ] = ()
+    recipes: Chosen = ()
     alpha: Annotated[float, Parameter(help="Call a leak at this adjusted p-value or less.")] = 0.01
     permutations: Annotated[int, counted("How often whole patients are relabelled.")] = 9999
     executor: Annotated[
@@ -71,6 +79,7 @@ def audit(
     public: Annotated[bool, flag("Also write public.html: no pictures, no names, rounded counts.")] = False,
     policy: Policy = None,
     attacking: Attacking = ATTACKING,
+    networking: Networking = NETWORKING,
     reading: Reading = READING,
     output: Output = OUTPUT,
 ) -> int:
@@ -87,6 +96,7 @@ def audit(
     out = output.folder("audit")
     check_out(out, *(place for place in (generated, members, holdout, reference) if place is not None))
     how = {"executor": attacking.executor, "workers": attacking.workers, "strict": reading.strict}
+    how |= {"block_bytes": attacking.block_kib * 1024}
     with Display(output.json) as display:
         report = api.audit(
             generated,
@@ -100,7 +110,7 @@ def audit(
             recipes=attacking.recipes,
             rules=Rules(attacking.alpha, attacking.permutations),
             policy=policy,
-            running=running(output, out / ".store", display, block_bytes=attacking.block_kib * 1024, **how),
+            running=running(output, out / ".store", display, networking, **how),
             exclude=out,
         )
         page = report.save(out, with_images=with_images, public=public)
@@ -121,12 +131,9 @@ def attribute(
     generators: Annotated[
         int | None, counted("How many there are; estimated if not given.", name=["-k", "--generators"])
     ] = None,
-    answers: Annotated[
-        Path | None, Parameter(help="CSV with columns file,label to score the groups.")
-    ] = None,
-    recipe: Annotated[
-        str, Parameter(help="Recipe whose features are the fingerprint.")
-    ] = "whorl-fingerprint.ward",
+    answers: Truth = None,
+    recipe: Fingerprint = "whorl-fingerprint.ward",
+    networking: Networking = NETWORKING,
     reading: Reading = READING,
     output: Output = OUTPUT,
 ) -> None:
@@ -146,7 +153,7 @@ def attribute(
             answers=answers,
             size=reading.size,
             recipe=recipe,
-            running=running(output, out / ".store", display, strict=reading.strict),
+            running=running(output, out / ".store", display, networking, strict=reading.strict),
             exclude=out,
         )
         page = report.save(out)
@@ -167,6 +174,7 @@ def run(
         Path | None, Parameter(help="Answers kept apart from the edition: file,label[,patient].")
     ] = None,
     folds: Annotated[int, counted("Also cross-validate dev by patient, nested and not; 0: do not.")] = 0,
+    networking: Networking = NETWORKING,
     reading: Reading = READING,
     output: Output = OUTPUT,
 ) -> None:
@@ -180,7 +188,7 @@ def run(
     out = output.folder("run")
     check_out(out, edition)
     with Display(output.json) as display:
-        how = running(output, out / ".store", display, strict=reading.strict)
+        how = running(output, out / ".store", display, networking, strict=reading.strict)
         report = api.run(
             recipe,
             edition,

@@ -13,7 +13,7 @@ from whorl.records import Array, BadInput, Count, ImageSet, Problem, Scores, one
 VERSION = 1
 Features = Callable[[ImageSet], Array]
 Join = Literal["concatenated", "difference", "wasserstein"]
-Model = Literal["logistic", "forest", "network", "boosting", "best"]
+Model = Literal["logistic", "forest", "network", "boosting", "svm-rbf", "best"]
 TRIED, FOLDS = 3000, 3
 MODELS: tuple[Model, ...] = ("logistic", "forest", "network", "boosting")
 
@@ -51,7 +51,7 @@ def classified(
     values = np.empty(len(queries), np.float32)
     for row in range(len(queries)):
         rows = _joined(np.repeat(queries[row : row + 1], len(some), axis=0), gallery[some], join)
-        values[row] = machine.predict_proba((rows - middle) / scale)[:, 1].mean() - 0.5
+        values[row] = _chances(machine, (rows - middle) / scale).mean() - 0.5
     return one_column(problem, values)
 
 
@@ -101,6 +101,13 @@ def _fitted(model: Model, seed: int, rows: Array, labels: Array) -> Any:
         return _machine(model, seed).fit(rows, labels)
 
 
+def _chances(machine: Any, rows: Array) -> Array:
+    """Probability of used for every pair; a support vector machine gives votes, 0 or 1."""
+    if hasattr(machine, "predict_proba"):
+        return np.asarray(machine.predict_proba(rows)[:, 1])
+    return np.asarray(machine.predict(rows), np.float64)
+
+
 def _machine(model: Model, seed: int) -> Any:
     if model == "forest":
         from sklearn.ensemble import RandomForestClassifier
@@ -114,6 +121,10 @@ def _machine(model: Model, seed: int) -> Any:
         from sklearn.neural_network import MLPClassifier
 
         return MLPClassifier((16,), alpha=1e-2, max_iter=60, random_state=seed)
+    if model == "svm-rbf":
+        from sklearn.svm import SVC
+
+        return SVC(C=1.0, gamma="scale")
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(max_iter=2000)

@@ -51,6 +51,15 @@ def euclidean(queries: Array, gallery: Array) -> Floats:
     return out
 
 
+def mean_square(queries: Array, gallery: Array) -> Floats:
+    """One minus the mean squared difference (VCMI 2023).
+
+    (q, ...), (g, ...) -> (q, g), 1 for equal vectors and without a lower bound.
+    """
+    width = max(1, int(np.prod(gallery.shape[1:])))
+    return np.asarray(1.0 - euclidean(queries, gallery).astype(np.float64) ** 2 / width, np.float32)
+
+
 def manhattan(queries: Array, gallery: Array) -> Floats:
     """Minus the sum of absolute differences.
 
