@@ -45,7 +45,7 @@ PARAMETERS: dict[tuple[str, str], dict[str, Any]] = {
     ("prepare", "crop"): {"size": 40},
     ("prepare", "resize"): {"size": 48},
 }
-ATTRIBUTION_FAMILIES = frozenset({"clustering", "grouping"})
+ATTRIBUTION_FAMILIES = frozenset({"clustering", "grouping", "subsets"})
 JOINED = ("one", "other")
 
 
