@@ -18,7 +18,7 @@ from saving import keep
 
 from whorl.forge import editions
 
-BLOCKS = {"usual blocks": 32768, "small blocks": 900}
+BLOCKS = {"usual blocks": 131072, "small blocks": 900}
 # The peak of the program itself: what the system reports of a child counts its parent's memory too.
 PROGRAM = """
 import sys

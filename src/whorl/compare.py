@@ -11,7 +11,7 @@ from whorl.records import Array, Floats
 
 Similarity = Callable[[Array, Array], Floats]
 Progress = Callable[[str, int, int], None]
-DEFAULT_BLOCK_BYTES = 32 * 2**20
+DEFAULT_BLOCK_BYTES = 128 * 2**20
 
 
 def silent(_label: str, _done: int, _total: int) -> None:
@@ -46,7 +46,7 @@ class Loop:
         # A few arrays of the block's shape live at once: the block, its float64 form, its order.
         fitting = self.block_bytes // (24 * max(1, across))
         # Small enough that somebody who watches sees it move; every call prepares the whole other side anew.
-        return max(1, min(fitting, max(64, along // 10)))
+        return max(1, min(fitting, max(64, along // 5)))
 
 
 def pool_rows(

@@ -17,7 +17,7 @@ from whorl.records import Array, ImageSet, Recipe, Step, digest_of
 from whorl.store import Store
 
 BATCH_BYTES = 16 * 2**20
-SHELF_BYTES = 512 * 2**20
+SHELF_BYTES = 1024 * 2**20
 # Pictures whose network features are one piece of the store.
 CHUNK, CHUNK_BYTES = 512, 256 * 2**20
 Extractor = tuple[Step, Callable[..., Array]]

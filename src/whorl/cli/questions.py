@@ -47,7 +47,7 @@ class Attacking:
         Literal["here", "processes"], Parameter(help="Run the attacks here or in processes.")
     ] = "here"
     workers: Annotated[int, counted("Processes; 0 = one per core.")] = 0
-    block_kib: Annotated[int, counted("Memory for one block of similarities; changes no result.")] = 32768
+    block_kib: Annotated[int, counted("Memory for one block of similarities; changes no result.")] = 131072
 
 
 ATTACKING = Attacking()
