@@ -109,10 +109,11 @@ def attribute(
     answers: str | Path | None = None,
     size: int | None = None,
     recipe: str = FINGERPRINT,
+    also: Sequence[str] = (),
     running: Running | None = None,
     exclude: Path | None = None,
 ) -> AttributionReport:
-    """Ask how many generators made the pictures and which made which."""
+    """Ask how many generators made the pictures, which made which; `also` names further features steps."""
     running = running or Running()
     files = headers.paths(images, exclude)
     bag = _Loader(size, running, exclude)(images, "images")
@@ -120,7 +121,7 @@ def attribute(
     truth = editions.read_answers(Path(answers), "attribution") if answers is not None else None
     record = attributing.attribute(
         images=bag,
-        recipe=recipes.load(recipe),
+        recipe=recipes.with_further(recipes.load(recipe), also),
         settings=running.settings(),
         count=count,
         answers=truth,

@@ -108,7 +108,7 @@ def names_of(steps: Sequence[Step]) -> tuple[str, ...]:
     named = [
         ", ".join(
             [
-                WORDS.get(step.name, step.name.replace(".", " ")),
+                WORDS.get(step.name, step.name.replace(".", " ").replace("_", " ")),
                 *(
                     words.format(f"{step.parameters[key]:g}")
                     for key, words in TOLD.items()

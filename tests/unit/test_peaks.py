@@ -85,7 +85,7 @@ def test_planted_patterns_are_found_and_named(plain, name):
 
 
 def test_a_faint_jpeg_grid_in_small_pictures_is_no_seam():
-    """Of 64 pixels only one direction, or one overtone, may stand out: the coefficients tell that it is JPEG."""
+    """Of 64 pixels one direction may stand out, or one overtone: the coefficients tell that it is JPEG."""
     small = phantoms(40, 64)
     compressed = [np.stack([through_jpeg(picture, quality) for picture in small]) for quality in (40, 30)]
     for stack in compressed:

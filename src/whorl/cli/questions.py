@@ -127,6 +127,9 @@ def attribute(
     recipe: Annotated[
         str, Parameter(help="Recipe whose features are the fingerprint.")
     ] = "whorl-fingerprint.ward",
+    also: Annotated[
+        tuple[str, ...], Parameter(help="Features step to put beside the recipe's, as one more block.")
+    ] = (),
     reading: Reading = READING,
     output: Output = OUTPUT,
 ) -> None:
@@ -146,6 +149,7 @@ def attribute(
             answers=answers,
             size=reading.size,
             recipe=recipe,
+            also=also,
             running=running(output, out / ".store", display, strict=reading.strict),
             exclude=out,
         )
