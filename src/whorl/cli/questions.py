@@ -128,7 +128,8 @@ def attribute(
         str, Parameter(help="Recipe whose features are the fingerprint.")
     ] = "whorl-fingerprint.ward",
     also: Annotated[
-        tuple[str, ...], Parameter(help="Features step to put beside the recipe's, as one more block.")
+        tuple[str, ...],
+        Parameter(help="Features step to put beside the recipe's own.", negative="", show_default=False),
     ] = (),
     reading: Reading = READING,
     output: Output = OUTPUT,
