@@ -277,7 +277,7 @@ def _cluster(index: int, group: Array, side: int, random: np.random.Generator) -
 
 def _separation(one: int, other: int) -> Separation:
     blocks = (("spectrum", 6.5), ("texture", 2.25))
-    return Separation(f"generator {one + 1}", f"generator {other + 1}", blocks)
+    return Separation(f"generator {one + 1}", f"generator {other + 1}", blocks, ((5.9, 7.2), (1.6, 2.9)))
 
 
 def _provenance(real: int, members: int, generated: int) -> dict[str, object]:

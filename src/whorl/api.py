@@ -120,16 +120,17 @@ def attribute(
     answers: str | Path | None = None,
     size: int | None = None,
     recipe: str = FINGERPRINT,
+    also: Sequence[str] = (),
     running: Running | None = None,
     exclude: Path | None = None,
 ) -> AttributionReport:
-    """Ask how many generators made the pictures and which made which."""
+    """Ask how many generators made the pictures, which made which; `also` names further features steps."""
     running = running or Running()
     files = headers.paths(images, exclude)
     bag = _Loader(size, running, exclude)(images, "images")
     _stop_if_strict(running, bag)
     truth = editions.read_answers(Path(answers), "attribution") if answers is not None else None
-    chosen = untrained.marked(recipes.load(recipe), running.networks)
+    chosen = untrained.marked(recipes.with_further(recipes.load(recipe), also), running.networks)
     record = attributing.attribute(
         images=bag,
         recipe=chosen,

@@ -114,6 +114,12 @@ def _content(
 
     stack = images.pixels[np.sort(rows)]
     parts, altered = described(quarters(stack), "quarters"), described(sharpened(stack), "altered")
+    for step, block, part in zip(recipe.chain("features"), blocks, parts, strict=True):
+        if part.shape[1] != block.shape[1]:
+            raise BadInput(
+                f"{step.name} gives {block.shape[1]} numbers for a picture and {part.shape[1]} for a quarter "
+                "of it: a fingerprint needs as many at any size, leave the step out or give it a size"
+            )
     return tuple(
         clusters.content_of(block[np.sort(rows)], part.reshape(len(stack), 4, -1), other)
         for block, part, other in zip(blocks, parts, altered, strict=True)

@@ -249,7 +249,14 @@ def _attribution_content(record: Attribution) -> dict[str, Any]:
             for cluster in record.clusters
         ],
         "separations": [
-            {"groups": [pair.one, pair.other], "spreads": dict(pair.blocks)} for pair in record.separations
+            {
+                "groups": [pair.one, pair.other],
+                "spreads": dict(pair.blocks),
+                "intervals": {
+                    name: list(ends) for (name, _), ends in zip(pair.blocks, pair.intervals, strict=False)
+                },
+            }
+            for pair in record.separations
         ],
         "confounders": content(record.confounders),
         "measures": record.measures,

@@ -265,11 +265,15 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Separation:
-    """How far two groups lie apart in every block of features, in spreads: (name, spreads) a block."""
+    """How far two groups lie apart in every block of features, in spreads: (name, spreads) a block.
+
+    `intervals` are 95 % intervals of the same, in the same order; empty where none were made.
+    """
 
     one: str
     other: str
     blocks: tuple[tuple[str, float], ...]
+    intervals: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

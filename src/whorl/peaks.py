@@ -25,6 +25,7 @@ DEVIATIONS = 6.0
 LONGEST = 32  # pixels of the longest period that is looked for
 NEAREST = 7.5  # places about the centre that hold the picture's own shapes
 GRID = 8  # pixels of a JPEG block
+BLOCKS = "JPEG grid of 8 × 8 blocks"
 SHORT = 4  # pixels of the longest period for which one spot is enough
 OFF = 0.4  # places that a frequency may lie beside its fraction
 LARGEST = 6  # peaks that are named, the strongest first
@@ -51,16 +52,16 @@ class Spot:
         return "vertical" if self.across == 0 else "diagonal"
 
 
-def peaks(pattern: Array, contrast: Array) -> tuple[Peak, ...]:
+def peaks(pattern: Array, contrast: Array, jpeg: bool = False) -> tuple[Peak, ...]:
     """Name the peaks of two mean power spectra (h, w), of the residual and of how strong its steps are.
 
-    A period that the residual itself shows is not named again for its contrast.
+    A period that the residual itself shows is not named again for its contrast. `jpeg`: the pictures hold
+    quantised coefficients of 8 × 8 blocks, which no seam leaves.
     """
-    found = named(spots(pattern), pattern.shape, "pattern")
+    found = named(spots(pattern), pattern.shape, "pattern", jpeg)
     known = {round(one.period, 1) for one in found}
-    found += [
-        one for one in named(spots(contrast), contrast.shape, "contrast") if round(one.period, 1) not in known
-    ]
+    beside = named(spots(contrast), contrast.shape, "contrast", jpeg)
+    found += [one for one in beside if round(one.period, 1) not in known]
     return tuple(sorted(found, key=lambda one: (-one.ratio, one.period))[:LARGEST])
 
 
@@ -96,7 +97,7 @@ def spots(power: Array) -> list[Spot]:
     return _distinct(found)
 
 
-def named(found: Sequence[Spot], shape: tuple[int, ...], seen_in: Seen) -> list[Peak]:
+def named(found: Sequence[Spot], shape: tuple[int, ...], seen_in: Seen, jpeg: bool = False) -> list[Peak]:
     """Gather spots that are overtones of one period, and name each period."""
     by_period: dict[int, list[Spot]] = {}
     for spot in found:
@@ -109,7 +110,7 @@ def named(found: Sequence[Spot], shape: tuple[int, ...], seen_in: Seen) -> list[
         if longer and _strongest(by_period[period]) <= APART * _strongest(by_period[min(longer)]):
             by_period[min(longer)] += by_period.pop(period)
     return [
-        _peak(period, group, seen_in)
+        _peak(period, group, seen_in, jpeg)
         for period, group in by_period.items()
         if period <= SHORT or _overtones(group, period) > 1
     ]
@@ -125,20 +126,23 @@ def _overtones(group: Sequence[Spot], period: int) -> int:
     return len({round(frequency * period) for frequency in straight})
 
 
-def _peak(period: int, group: Sequence[Spot], seen_in: Seen) -> Peak:
+def _peak(period: int, group: Sequence[Spot], seen_in: Seen, jpeg: bool) -> Peak:
     axes = {spot.direction for spot in group}
     straight = axes - {"diagonal"}
     direction: Direction = "both" if len(straight) == 2 else min(straight, default="diagonal")
     cause = _cause(period, direction, seen_in)
+    if jpeg and GRID % period == 0 and seen_in == "contrast":
+        # In small pictures only some overtones of the grid stand out, or those of one direction.
+        cause = BLOCKS if period == GRID else f"{BLOCKS}, or {cause}"
     return Peak(float(period), direction, _strongest(group), seen_in, f"probable cause: {cause}")
 
 
 def _cause(period: int, direction: Direction, seen_in: Seen) -> str:
     """What most often leaves such a pattern; more than one name where the spectrum cannot tell them apart."""
     if period == GRID and direction == "both":
-        if seen_in == "contrast":
-            return "JPEG grid of 8 × 8 blocks"
-        return "JPEG grid of 8 × 8 blocks, or three levels of ×2 upsampling"
+        return BLOCKS if seen_in == "contrast" else f"{BLOCKS}, or three levels of ×2 upsampling"
+    if period == GRID:
+        return f"{BLOCKS}, or regular seams or tiles every {period} pixels"
     if period == 4:
         other = "×4 at once" if seen_in == "pattern" else "resizing by a quarter step such as 4/3"
         return f"two levels of ×2 upsampling, or {other}"

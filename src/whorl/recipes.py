@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -119,6 +119,18 @@ def with_features(recipe: Recipe, name: str) -> Recipe:
     ordered = tuple(sorted(made, key=lambda step: STAGES.index(step.stage)))
     members = {variant: with_features(member, name) for variant, member in recipe.members.items()}
     return replace(recipe, name=f"{recipe.name}+{name}", steps=ordered, members=members)
+
+
+def with_further(recipe: Recipe, names: Iterable[str]) -> Recipe:
+    """Return a recipe with further steps beside its features, such as those of a pretrained network."""
+    for name in names:
+        description = steps.check("features", name, {})
+        further = Step("features", name, {}, "both", description.version)
+        if not recipe.chain("features"):
+            raise BadInput(f"{recipe.name} looks at no features, so that none can be put beside them")
+        ordered = tuple(sorted((*recipe.steps, further), key=lambda step: STAGES.index(step.stage)))
+        recipe = replace(recipe, name=f"{recipe.name} and {name}", steps=ordered)
+    return recipe
 
 
 def needs_weights(recipe: Recipe) -> bool:

@@ -15,13 +15,14 @@ PAIRS = 45  # all pairs of 10 groups; of more groups the nearest
 LOOKED_AT = 150  # pictures of a group
 FEWEST = 6  # pictures of a group that can be held out
 FOLDS = 3
+DRAWN = 400  # times that the held-out pictures are drawn again for an interval
 WORDS = {
     "residual.predictor": "linear predictor, residual",
     "frequency.spectrum": "spectrum",
     "cooccurrence.residuals": "co-occurrence",
     "texture.lbp": "local binary patterns",
 }
-TOLD = {"radius": "radius {}", "scale": "at 1/{} size"}
+TOLD = {"radius": "radius {}", "scale": "at 1/{} size", "quantum": "steps of {} grey levels"}
 
 
 def separations(
@@ -45,11 +46,12 @@ def separations(
         some = [rows[name][:LOOKED_AT] for name in (one, other)]
         second = np.repeat([False, True], [len(part) for part in some])
         part = bag.some(np.concatenate(some))
-        values = [
-            spreads_apart(places(Bag((block,), (content,))), second, seed)
+        held = [
+            judged(places(Bag((block,), (content,))), second, seed)
             for block, content in zip(part.blocks, part.content, strict=True)
         ]
-        found.append(Separation(one, other, tuple(zip(names, values, strict=True))))
+        values = tuple(zip(names, map(gap, held), strict=True))
+        found.append(Separation(one, other, values, tuple(interval(sides, seed) for sides in held)))
     return tuple(found)
 
 
@@ -58,19 +60,47 @@ def spreads_apart(where: Array, second: Array, seed: int) -> float:
 
     Never under 0: groups that only look divided where they were learned are not apart.
     """
+    return gap(judged(where, second, seed))
+
+
+def judged(where: Array, second: Array, seed: int) -> list[tuple[Array, Array]]:
+    """Where the pictures of two groups lie on the line that divides the others, one pair for each third."""
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.model_selection import StratifiedKFold
 
     if not where.any():
-        return 0.0
+        return []
     found = []
     for shown, held in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(where, second):
         model = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto").fit(where[shown], second[shown])
         along = np.asarray(model.decision_function(where[held]))
-        one, other = along[~second[held]], along[second[held]]
-        spread = float(np.sqrt((one.var() + other.var()) / 2))
-        found.append(float(other.mean() - one.mean()) / max(spread, 1e-12))
-    return max(float(np.median(found)), 0.0)
+        found.append((along[~second[held]], along[second[held]]))
+    return found
+
+
+def gap(sides: Sequence[tuple[Array, Array]]) -> float:
+    """The middle of the distances between two groups, in their own spreads; 0 where nothing was judged."""
+    return max(float(np.median([_apart(*pair) for pair in sides])), 0.0) if sides else 0.0
+
+
+def interval(sides: Sequence[tuple[Array, Array]], seed: int) -> tuple[float, float]:
+    """95 % interval of the gap, the judged pictures of each group drawn again and again.
+
+    The dividing directions stay as they are: it says what hangs on the pictures that judge, no more.
+    """
+    if not sides:
+        return 0.0, 0.0
+    random = np.random.default_rng(seed)
+    drawn = [
+        _apart(*(side[random.integers(0, len(side), (DRAWN, len(side)))] for side in pair)) for pair in sides
+    ]
+    low, high = np.quantile(np.maximum(np.median(drawn, axis=0), 0.0), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _apart(one: Array, other: Array) -> Array:
+    spread = np.sqrt((one.var(axis=-1) + other.var(axis=-1)) / 2)
+    return np.asarray((other.mean(axis=-1) - one.mean(axis=-1)) / np.maximum(spread, 1e-12))
 
 
 def names_of(steps: Sequence[Step]) -> tuple[str, ...]:
@@ -78,7 +108,7 @@ def names_of(steps: Sequence[Step]) -> tuple[str, ...]:
     named = [
         ", ".join(
             [
-                WORDS.get(step.name, step.name.replace(".", " ")),
+                WORDS.get(step.name, step.name.replace(".", " ").replace("_", " ")),
                 *(
                     words.format(f"{step.parameters[key]:g}")
                     for key, words in TOLD.items()

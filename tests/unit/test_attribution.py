@@ -13,7 +13,7 @@ from whorl.clusters import Bag
 from whorl.forge import editions
 from whorl.metrics import adjusted_rand_index
 from whorl.pipeline import Settings
-from whorl.recipes import load
+from whorl.recipes import load, with_further
 from whorl.records import Answers, BadInput, ImageSet
 
 RECIPE = load(api.FINGERPRINT)
@@ -167,3 +167,32 @@ def test_clusters_show_typical_pictures_of_their_own(mixture):
         assert {found.labels[row] for row in cluster.examples} == {cluster.label}
         assert cluster.residual.shape == cluster.spectrum.shape == (64, 64)
         assert np.isfinite(cluster.radial).all() and len(cluster.radial) == 32
+
+
+def test_a_further_step_is_one_more_block_beside_the_recipes_own(mixture):
+    bag, truth = mixture
+    recipe = with_further(RECIPE, ["frequency.radial_spectrum"])
+    assert recipe.chain("features")[:-1] == RECIPE.chain("features") and recipe.digest != RECIPE.digest
+    found = attribute(images=bag, recipe=recipe, settings=Settings())
+    assert adjusted_rand_index(truth, found.labels) == 1
+    assert [name for name, _ in found.separations[0].blocks][-1] == "frequency radial spectrum"
+    assert len(found.separations[0].blocks) == len(RECIPE.chain("features")) + 1
+
+
+def test_a_further_step_can_tell_apart_what_the_recipe_does_not_see():
+    """Pictures that differ in brightness only: local patterns see nothing, a further block does."""
+    random = np.random.default_rng(5)
+    level = np.repeat([60, 190], 40)
+    stack = level[:, None, None] + np.rint(8 * random.normal(size=(80, 64, 64)))
+    bag = images.load(np.asarray(stack, np.uint8), name="bag")
+    blind = replace(RECIPE, steps=tuple(step for step in RECIPE.steps if step.name != "texture.lbp"))
+    for seen, recipe in ((False, blind), (True, with_further(blind, ["pixels.thumbnail"]))):
+        found = attribute(images=bag, recipe=recipe, settings=Settings(), count=2)
+        assert (adjusted_rand_index(level, found.labels) > 0.9) == seen
+
+
+def test_a_further_step_must_exist_and_give_as_many_numbers_at_any_size(mixture):
+    with pytest.raises(BadInput, match=r"did you mean 'texture\.lbp'"):
+        with_further(RECIPE, ["texture.lbpp"])
+    with pytest.raises(BadInput, match=r"numbers for a picture and .* for a quarter"):
+        attribute(images=mixture[0], recipe=with_further(RECIPE, ["pixels.grey"]), settings=Settings())

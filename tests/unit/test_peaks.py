@@ -35,9 +35,9 @@ def pink(count: int, side: int, seed: int) -> np.ndarray:
     return 128 + 30 * made / made.std()
 
 
-def through_jpeg(picture: np.ndarray) -> np.ndarray:
+def through_jpeg(picture: np.ndarray, quality: int = 60) -> np.ndarray:
     buffer = io.BytesIO()
-    Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=60)
+    Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=quality)
     return np.asarray(Image.open(buffer))
 
 
@@ -82,6 +82,23 @@ def test_planted_patterns_are_found_and_named(plain, name):
     (found,) = look(planted(name, plain)).peaks
     assert (found.period, found.direction, found.seen_in) == (period, direction, seen_in)
     assert found.cause.startswith("probable cause: ") and cause in found.cause and found.ratio >= 3
+
+
+def test_a_faint_jpeg_grid_in_small_pictures_is_no_seam():
+    """Of 64 pixels one direction may stand out, or one overtone: the coefficients tell that it is JPEG."""
+    small = phantoms(40, 64)
+    compressed = [np.stack([through_jpeg(picture, quality) for picture in small]) for quality in (40, 30)]
+    for stack in compressed:
+        found = look(stack).peaks
+        assert found and all("JPEG grid of 8 × 8 blocks" in one.cause for one in found)
+        assert not any("seams" in one.cause for one in found)
+
+
+def test_without_quantised_blocks_a_period_of_8_in_one_direction_may_be_either(plain):
+    made = plain.copy()
+    made[:, :, ::8] += 14
+    causes = [one.cause for one in look(made).peaks if one.period == 8]
+    assert causes and all("JPEG" in cause and "seams" in cause for cause in causes)
 
 
 def test_smooth_spectra_are_silent(plain):

@@ -12,6 +12,7 @@ from whorl.cli.options import (
     NETWORKING,
     OUTPUT,
     READING,
+    Also,
     Networking,
     Output,
     Reading,
@@ -133,6 +134,7 @@ def attribute(
     ] = None,
     answers: Truth = None,
     recipe: Fingerprint = "whorl-fingerprint.ward",
+    also: Also = (),
     networking: Networking = NETWORKING,
     reading: Reading = READING,
     output: Output = OUTPUT,
@@ -153,6 +155,7 @@ def attribute(
             answers=answers,
             size=reading.size,
             recipe=recipe,
+            also=also,
             running=running(output, out / ".store", display, networking, strict=reading.strict),
             exclude=out,
         )

@@ -138,7 +138,15 @@ def separation_table(attribution: Attribution) -> dict[str, Any] | None:
     for pair in pairs:
         values = [value for _, value in pair.blocks]
         largest = max(values, default=0.0)
-        cells = [(wording.number(value, 1), value == largest > 0) for value in values]
+        ends = pair.intervals or ((),) * len(values)
+        cells = [
+            (
+                wording.number(value, 1),
+                " to ".join(wording.number(end, 1) for end in some),
+                value == largest > 0,
+            )
+            for value, some in zip(values, ends, strict=True)
+        ]
         rows.append((pair.one, pair.other, cells))
     groups = len(attribution.clusters)
     return {
