@@ -15,10 +15,11 @@ from whorl.metrics import adjusted_rand_index
 from whorl.pipeline import Settings
 from whorl.records import BadInput, Problem, Recipe
 
+BY_POSITION = "the published code ranks by file positions (one argsort, not two)"
 ORDER_MATTERS = {
-    "m23-vcmi.ssim-ranking-as-published": "the published code ranks by file positions (one argsort, not two)",
+    "m23-vcmi.ssim-ranking-as-published": BY_POSITION,
     "m23-vcmi.ssim-ensemble-as-published": "joins the ranking that depends on file positions",
-    "m23-vcmi.resnet-ranking-as-published": "the published code ranks by file positions (one argsort, not two)",
+    "m23-vcmi.resnet-ranking-as-published": BY_POSITION,
     "m23-vcmi.resnet-ensemble-as-published": "joins the ranking that depends on file positions",
 }
 # k-means starts from pictures drawn by their place: with other files first it may end elsewhere, or may not.

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from whorl.cli import options
-from whorl.cli.options import OUTPUT, READING, Output, Reading, check_out, flag
+from whorl.cli.options import OUTPUT, READING, Fingerprint, Output, Reading, check_out, flag
 from whorl.records import BadInput
 
 if TYPE_CHECKING:
     from whorl.identities import Identification
 
 Shelf = Annotated[Path, Parameter(name="--library", help="Folder of enrolled generators.")]
-Fingerprint = Annotated[str, Parameter(help="Recipe whose features are the fingerprint.")]
 SHOWN = 5
 
 

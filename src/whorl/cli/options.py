@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from whorl.api import Running
     from whorl.networks.embedding import Networks
 
+Fingerprint = Annotated[str, Parameter(help="Recipe whose features are the fingerprint.")]
+Also = Annotated[
+    tuple[str, ...],
+    Parameter(help="Features step to put beside the recipe's own.", negative="", show_default=False),
+]
+
 
 def whole(_kind: Any, tokens: Sequence[Token]) -> int:
     """Read a whole number; 1.5 is none."""

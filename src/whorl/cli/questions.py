@@ -13,6 +13,7 @@ from whorl.cli.options import (
     OUTPUT,
     READING,
     Also,
+    Fingerprint,
     Networking,
     Output,
     Reading,
@@ -65,7 +66,6 @@ Policy = Annotated[
     Path | None, Parameter(help="TOML file with the limits of a release; exit code 4 if they are not kept.")
 ]
 Truth = Annotated[Path | None, Parameter(help="CSV with columns file,label to score the groups.")]
-Fingerprint = Annotated[str, Parameter(help="Recipe whose features are the fingerprint.")]
 
 
 def audit(
