@@ -236,8 +236,7 @@ def _tell_evidence(record: Audit) -> None:
     from whorl.display import interval, plain, say
 
     if record.per_patient is not None:
-        auc = interval(record.per_patient.auc)
-        say(f"by patient, the mean of the pictures: AUC {auc}")
+        say(f"by patient, the mean of the pictures: AUC {interval(record.per_patient.auc)}")
     if record.planted:
         test = ", ".join(f"{one.found} of {one.planted} {one.altered}" for one in record.planted[:2])
         say(f"near copies: {len(record.near_copies)}; planted to test the search, found {test}")
