@@ -18,7 +18,7 @@ from whorl.records import BadInput, Problem, Recipe
 ORDER_MATTERS = {
     "m23-vcmi.ssim-ranking-as-published": "the published code ranks by file positions (one argsort, not two)",
     "m23-vcmi.ssim-ensemble-as-published": "joins the ranking that depends on file positions",
-    "m23-vcmi.resnet-ranking-as-published": "the published code ranks by file positions (one argsort, not two)",
+    "m23-vcmi.resnet-ranking-as-published": "the published code ranks by file positions",
     "m23-vcmi.resnet-ensemble-as-published": "joins the ranking that depends on file positions",
 }
 # k-means starts from pictures drawn by their place: with other files first it may end elsewhere, or may not.
