@@ -13,6 +13,7 @@ import numpy as np
 from whorl import pipeline, steps
 from whorl.disturbances import changes
 from whorl.evidence import conformal
+from whorl.extraction import networks_of
 from whorl.identifier import GAP, LEAST, Comparison, Identifier
 from whorl.identities import CANNOT_TELL, MIXED, UNKNOWN, Identification
 from whorl.library import Enrolled, Library
@@ -116,6 +117,10 @@ def identify(
 
 def version(recipe: Recipe) -> str:
     """Return the digest of what a fingerprint is made by; the rule that groups pictures is no part of it."""
+    if networks_of(recipe):
+        raise BadInput(
+            f"{recipe.name}: a library does not know weights of networks; take a recipe without one"
+        )
     return digest_of([step.digest for step in (*recipe.chain("prepare"), *recipe.chain("features"))])
 
 

@@ -111,7 +111,8 @@ def runnable(recipe: Recipe) -> Recipe:
     """The recipe itself, or with plain features in place of a network whose weights are not here."""
     if not recipes.needs_weights(recipe):
         return recipe
-    return replace(recipes.with_features(recipe, "texture.lbp"), name=recipe.name)
+    plain = {"membership": "pixels.thumbnail", "attribution": "texture.lbp"}[recipe.task]
+    return replace(recipes.with_features(recipe, plain), name=recipe.name)
 
 
 def with_network(recipe: Recipe, name: str) -> Recipe:

@@ -23,7 +23,11 @@ ORDER_MATTERS = {
     "m23-vcmi.resnet-ensemble-as-published": "joins the ranking that depends on file positions",
 }
 # k-means starts from pictures drawn by their place: with other files first it may end elsewhere, or may not.
-MAY_DEPEND_ON_ORDER = ("m24-aiml.full-lbp-kmeans", "m24-aiml.full-thumbnail-kmeans")
+MAY_DEPEND_ON_ORDER = (
+    "m24-aiml.full-lbp-kmeans",
+    "m24-aiml.full-thumbnail-kmeans",
+    "m24-aiml.outer-resnet-kmeans",
+)
 ROWS = [0, 3, 4, 7, 8, 9, 15, 23]
 NAMES = list(ALL)
 MEMBERSHIP = [name for name in SCORES if ALL[name].task == "membership"]
@@ -37,7 +41,7 @@ RULES = [
 
 
 def test_the_exemptions_are_counted() -> None:
-    assert (len(ORDER_MATTERS), len(MAY_DEPEND_ON_ORDER)) == (4, 2)
+    assert (len(ORDER_MATTERS), len(MAY_DEPEND_ON_ORDER)) == (4, 3)
     assert set(ORDER_MATTERS) <= set(NAMES)
 
 

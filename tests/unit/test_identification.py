@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import chi2
 from sklearn.base import clone
 
-from whorl import images, recipes
+from whorl import identification, images, recipes
 from whorl.estimators import GeneratorIdentifier
 from whorl.evidence import conformal
 from whorl.folding import folds
@@ -268,3 +268,8 @@ def test_what_is_asked_wrongly_is_told(made, fitted, tmp_path):
             recipe=recipes.load("whorl.thumbnail"),
             settings=Settings(),
         )
+
+
+def test_a_recipe_with_a_network_is_refused():
+    with pytest.raises(BadInput, match="a library does not know weights of networks"):
+        identification.version(recipes.load("whorl-fingerprint.mobilenet"))
