@@ -157,13 +157,14 @@ class Sheet:
 
     def cells(self, measure: Measure) -> Array:
         """First and last row and column of every cell of windows; (cells, 4)."""
-        from whorl.kernels.windows import COLUMNS, ROWS
+        from whorl.kernels.windows import COLUMNS, ROWS, WIDE_COLUMNS, WIDE_ROWS
 
         rows, columns = self.height - measure.side + 1, self.width - measure.side + 1
+        tall, wide = (ROWS, COLUMNS) if measure.window == "uniform" else (WIDE_ROWS, WIDE_COLUMNS)
         found = [
-            (top, min(top + ROWS, rows), left, min(left + COLUMNS, columns))
-            for top in range(0, rows, ROWS)
-            for left in range(0, columns, COLUMNS)
+            (top, min(top + tall, rows), left, min(left + wide, columns))
+            for top in range(0, rows, tall)
+            for left in range(0, columns, wide)
         ]
         return np.asarray(found, np.int64)
 

@@ -19,8 +19,10 @@ WINDOW, WIDE = 7, 11
 FIELDS = 6  # of a query's window: pixel; 2U, 2U·middle + c1, U² + c1, T / n, spread + c2
 MAPS = 2  # of a gallery picture's window: T, spread
 ROWS, COLUMNS = 32, 64  # windows of a cell
+WIDE_ROWS, WIDE_COLUMNS = 32, 16  # of Gaussian ones, whose numbers are twice as long
+SLOTS = WIDE + 1  # rows of weighted products that are kept
 STRIP = 16  # windows side by side for which eleven rows of weighted products stay in the nearest cache
-ROOM = max(2 * (COLUMNS + WINDOW - 1), WIDE * STRIP + STRIP + WIDE - 1) * LANES
+ROOM = max(2 * (COLUMNS + WINDOW - 1), 2 * SLOTS * STRIP + STRIP + WIDE) * LANES
 
 
 @part
@@ -123,25 +125,60 @@ def uniform_cell(
 
 @part
 def weighted_cell(
-    mine: Any, query: Any, pixels: Any, maps: Any, width: Any, cell: Any, weights: Any, room: Any,
+    mine: Any, query: Any, pixels: Any, maps: Any, width: Any, cell: Any, shares: Any, room: Any,
     constants: Any, out: Any, put: Any,
 ) -> None:  # fmt: skip
     """Sum one cell of Gaussian windows for one query into `out`; `room` is for eleven rows of a strip."""
     top, bottom, left, right = cell
     total = every(constants[0] - constants[0])
+    outer, second, third = spread(shares, 0), spread(shares, 1), spread(shares, 2)
+    weights = outer, second, third, spread(shares, 3), spread(shares, 4), spread(shares, 5)
     for start in range(left, right, STRIP):
         stop = min(start + STRIP, right)
-        for y in range(top, bottom + WIDE - 1):
-            _across(mine, query, pixels, (y + 1) * width + start, stop - start, weights, room, y % WIDE)
-            if y < top + WIDE - 1:
-                continue
+        for y in range(top, top + WIDE - 1):
+            _across(mine, query, pixels, (y + 1) * width + start, stop - start, weights, room, y % SLOTS)
+        for y in range(top + WIDE - 1, bottom + WIDE - 1, 2):
+            # Two rows of windows share their rows of products; below the last row the second is a copy.
+            below = min(y + 1, bottom + WIDE - 2)
+            _across(mine, query, pixels, (y + 1) * width + start, stop - start, weights, room, y % SLOTS)
+            next_slot = (y + 1) % SLOTS
+            _across(mine, query, pixels, (below + 1) * width + start, stop - start, weights, room, next_slot)
             row, base = every(constants[0] - constants[0]), (y - WIDE + 1) * width + start
-            for x in range(0, stop - start, 2):
-                top0, bottom0 = _weighted(mine, query, maps, base + x, weights, room, y, x, constants)
-                top1, bottom1 = _weighted(mine, query, maps, base + x + 1, weights, room, y, x + 1, constants)
-                row = row + _quotient(top0, bottom0, top1, bottom1)
+            oldest, down = (y - WIDE + 1) % SLOTS, STRIP * LANES
+            for x in range(stop - start):
+                one, two = _blended(room, oldest * down + x * LANES, down, weights)
+                top0, bottom0 = _weighted(mine, query, maps, base + x, one, constants)
+                if below == y:
+                    row = row + top0 / bottom0
+                else:
+                    top1, bottom1 = _weighted(mine, query, maps, base + width + x, two, constants)
+                    row = row + _quotient(top0, bottom0, top1, bottom1)
             total = total + row
     store(out, put, total)
+
+
+@part
+def _blended(room: Any, at: Any, step: Any, weights: Any) -> Any:
+    """Two weighted sums of eleven values `step` apart, the second one step on; weights from the outside in."""
+    outer, second, third, fourth, fifth, middle = weights
+    v0, v1, v2, v3 = (
+        load(room, at),
+        load(room, at + step),
+        load(room, at + 2 * step),
+        load(room, at + 3 * step),
+    )
+    v11, v10, v9 = load(room, at + 11 * step), load(room, at + 10 * step), load(room, at + 9 * step)
+    v8 = load(room, at + 8 * step)
+    one = fused(outer, v0 + v10, second * (v1 + v9))
+    two = fused(outer, v1 + v11, second * (v2 + v10))
+    v4, v7 = load(room, at + 4 * step), load(room, at + 7 * step)
+    one = fused(third, v2 + v8, one)
+    two = fused(third, v3 + v9, two)
+    one = fused(fourth, v3 + v7, one)
+    two = fused(fourth, v4 + v8, two)
+    v5, v6 = load(room, at + 5 * step), load(room, at + 6 * step)
+    one = fused(middle, v5, fused(fifth, v4 + v6, one))
+    return one, fused(middle, v6, fused(fifth, v5 + v7, two))
 
 
 @part
@@ -149,34 +186,27 @@ def _across(
     mine: Any, query: Any, pixels: Any, base: Any, count: Any, weights: Any, room: Any, slot: Any
 ) -> None:
     """Products of one row of pixels, weighted across, into one of the eleven rows kept."""
-    raw = WIDE * STRIP * LANES
+    raw = 2 * SLOTS * STRIP * LANES
     for x in range(count + WIDE - 1):
         value = spread(mine, (query + base + x) * FIELDS) * load(pixels, (base + x) * LANES)
         store(room, raw + x * LANES, value)
-    for x in range(count):
-        at = raw + x * LANES
-        value = spread(weights, WIDE // 2) * load(room, at + (WIDE // 2) * LANES)
-        for step in range(WIDE // 2):
-            both = load(room, at + step * LANES) + load(room, at + (WIDE - 1 - step) * LANES)
-            value = fused(spread(weights, step), both, value)
-        store(room, (slot * STRIP + x) * LANES, value)
+    # Kept twice, twelve rows apart, so that any twelve rows that follow each other lie in a row.
+    place, again = slot * STRIP * LANES, (slot + SLOTS) * STRIP * LANES
+    for x in range(0, count, 2):
+        at = x * LANES
+        one, two = _blended(room, raw + at, LANES, weights)
+        store(room, place + at, one)
+        store(room, place + at + LANES, two)
+        store(room, again + at, one)
+        store(room, again + at + LANES, two)
 
 
 @part
-def _weighted(
-    mine: Any, query: Any, maps: Any, place: Any, weights: Any, room: Any, y: Any, x: Any, constants: Any
-) -> Any:
-    """Numerator and denominator of one Gaussian window, whose last row of products is row `y`."""
-    value = every(constants[0] - constants[0])
-    for step in range(WIDE // 2):
-        first, last = (y - WIDE + 1 + step) % WIDE, (y - step) % WIDE
-        both = load(room, (first * STRIP + x) * LANES) + load(room, (last * STRIP + x) * LANES)
-        value = fused(spread(weights, step), both, value)
-    middle = (y - WIDE // 2) % WIDE
-    value = fused(spread(weights, WIDE // 2), load(room, (middle * STRIP + x) * LANES), value)
+def _weighted(mine: Any, query: Any, maps: Any, place: Any, products: Any, constants: Any) -> Any:
+    """Numerator and denominator of one Gaussian window."""
     total, spreads = load(maps, place * MAPS * LANES), load(maps, (place * MAPS + 1) * LANES)
     light = total + every(constants[1])
-    return _fraction(mine, (query + place) * FIELDS, value, every(constants[0]), total, light, spreads)
+    return _fraction(mine, (query + place) * FIELDS, products, every(constants[0]), total, light, spreads)
 
 
 @compiled
