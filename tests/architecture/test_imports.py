@@ -35,7 +35,7 @@ NETWORK = frozenset(
     }
 )
 # Types of compiled values stand at the top; these modules are themselves imported inside functions.
-COMPILED = frozenset({"whorl.kernels.lanes", "whorl.kernels.windows", "whorl.kernels.statistics"})
+COMPILED = frozenset(f"whorl.kernels.{name}" for name in ("lanes", "windows", "statistics", "bounds"))
 # What does not run when a module is imported; `if` stands for `if TYPE_CHECKING`.
 BODIES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If)
 UNDONE = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")

@@ -209,3 +209,13 @@ def larger(typing: Any, one: Any, other: Any) -> Any:
         return builder.select(builder.fcmp_ordered(">", *values), *values)
 
     return one(one, one), made
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def root(typing: Any, one: Any) -> Any:
+    """Square root of every lane."""
+
+    def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return _called(builder, "sqrt", context.get_value_type(signature.return_type), values)
+
+    return one(one), made

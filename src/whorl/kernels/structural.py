@@ -59,6 +59,11 @@ class Measure:
         first, second = (0.01 * self.data_range) ** 2, (0.03 * self.data_range) ** 2
         return np.asarray([count, count * self.middle, first * count**2, second * norm])
 
+    @property
+    def constants(self) -> tuple[Any, Any]:
+        """What is added to a covariance and to a sum, as the kernels take them."""
+        return self.kind(self.numbers[3] * 0.5 / self.numbers[0]), self.kind(self.numbers[1])
+
     @cached_property
     def weights(self) -> Array:
         """Weights of the pixels along a side."""
@@ -139,15 +144,15 @@ def _put(out: Floats, sums: Array, mine: Sequence[Sheet], theirs: Sheet) -> None
 class Sheet:
     """Up to sixteen pictures as the kernels read them.
 
-    As queries `numbers` are their fields; as gallery, the pixels, and `maps` what belongs to their windows.
+    `pixels` lie side by side; `numbers` are a query's fields or what belongs to a gallery picture's windows.
     """
 
     first: int
     count: int
     height: int
     width: int  # an even number: a column of zeros is added where there is need
+    pixels: Array
     numbers: Array
-    maps: Array
     counted: Array  # windows of each query that count
 
     @property
@@ -192,27 +197,34 @@ class Slabs:
     """Pictures of one stack, prepared as many at a time as fit into memory; each slab overwrites the last."""
 
     def __init__(
-        self, stack: Array, measure: Measure, inside: Array | None = None, *, as_queries: bool = False
+        self,
+        stack: Array,
+        measure: Measure,
+        inside: Array | None = None,
+        *,
+        as_queries: bool = False,
+        order: Array | None = None,
+        much: bool = False,
     ) -> None:
         from whorl.kernels.lanes import LANES
 
         self.stack, self.measure, self.inside = stack, measure, inside
+        self.order = np.arange(len(stack)) if order is None else order
         self.make = _queries if as_queries else _gallery
         size = (stack.shape[1] + 1) * (stack.shape[2] + stack.shape[2] % 2) * LANES
-        room = SLAB_BYTES if as_queries else SLAB_BYTES // 4
+        room = SLAB_BYTES * (4 if much else 1) if as_queries else SLAB_BYTES // 4
         self.blocks = max(1, room // (size * np.dtype(measure.kind).itemsize * 6))
-        needed = min(self.blocks, -(-len(stack) // LANES))
+        needed = min(self.blocks, -(-len(self.order) // LANES))
         self.rooms = [_room(size, stack.shape[2], measure, as_queries) for _ in range(needed)]
 
     def prepared(self, pool: ThreadPoolExecutor) -> Iterator[list[Sheet]]:
         """Yield one slab after the other, sixteen pictures to a sheet."""
         from whorl.kernels.lanes import LANES
 
-        starts = range(0, len(self.stack), LANES)
+        starts = range(0, len(self.order), LANES)
         for first in range(0, len(starts), self.blocks):
             some = zip(starts[first : first + self.blocks], self.rooms, strict=False)
-            given = (self.stack, self.measure, self.inside)
-            jobs = [pool.submit(self.make, *given, start, rooms) for start, rooms in some]
+            jobs = [pool.submit(self.make, self, start, rooms) for start, rooms in some]
             yield [job.result() for job in jobs]
 
 
@@ -225,36 +237,36 @@ def _room(size: int, width: int, measure: Measure, as_queries: bool) -> Rooms:
     return lanes.row_of(size, measure.kind), lanes.row_of(size * numbers, measure.kind), sums
 
 
-def _gallery(stack: Array, measure: Measure, inside: Array | None, first: int, rooms: Rooms) -> Sheet:
+def _gallery(slabs: Slabs, first: int, rooms: Rooms) -> Sheet:
     from whorl.kernels import statistics
 
-    pixels, maps, sums = rooms
-    count, height, width = _side_by_side(stack, first, measure, pixels)
+    (pixels, maps, sums), measure = rooms, slabs.measure
+    count, height, width = _side_by_side(slabs, first, pixels)
     given = (measure.weights, measure.side, measure.numbers, sums, maps)
     statistics.of_gallery(pixels, (height, width), *given)
     return Sheet(first, count, height, width, pixels, maps, np.empty(0))
 
 
-def _queries(stack: Array, measure: Measure, inside: Array | None, first: int, rooms: Rooms) -> Sheet:
+def _queries(slabs: Slabs, first: int, rooms: Rooms) -> Sheet:
     from whorl.kernels import statistics
 
-    pixels, fields, sums = rooms
-    count, height, width = _side_by_side(stack, first, measure, pixels)
-    rows, columns = height - measure.side + 1, stack.shape[2] - measure.side + 1
+    (pixels, fields, sums), measure, inside = rooms, slabs.measure, slabs.inside
+    count, height, width = _side_by_side(slabs, first, pixels)
+    rows, columns = height - measure.side + 1, slabs.stack.shape[2] - measure.side + 1
     weights = np.zeros((count, rows, width - measure.side + 1), np.float32)
     some = slice(None) if inside is None or len(inside) == 1 else slice(first, first + count)
     weights[:, :, :columns] = 1.0 if inside is None else inside[some]
     given = (measure.weights, measure.side, measure.numbers, weights, sums, fields)
     statistics.of_queries(pixels, count, (height, width), *given)
     counted = weights.sum(axis=(1, 2), dtype=np.float64)
-    return Sheet(first, count, height, width, fields, maps=np.empty(0, measure.kind), counted=counted)
+    return Sheet(first, count, height, width, pixels, fields, counted)
 
 
-def _side_by_side(stack: Array, first: int, measure: Measure, flat: Array) -> tuple[int, int, int]:
+def _side_by_side(slabs: Slabs, first: int, flat: Array) -> tuple[int, int, int]:
     """Put sixteen pictures about the middle grey below an empty row; return how many, height and width."""
     from whorl.kernels import lanes
 
-    part = stack[first : first + lanes.LANES]
+    part, measure = slabs.stack[slabs.order[first : first + lanes.LANES]], slabs.measure
     count, height, width = part.shape
     even = width + width % 2
     room = flat.reshape(height + 1, even, lanes.LANES)
@@ -267,13 +279,18 @@ def cell_sums(mine: Sheet, theirs: Sheet, cells: Array, measure: Measure) -> Arr
     """Sums of the similarities over cells of windows, of two sheets of pictures; (cells, queries, 16)."""
     from whorl.kernels import lanes, windows
 
-    constants = (
-        measure.kind(measure.numbers[3] * 0.5 / measure.numbers[0]),
-        measure.kind(measure.numbers[1]),
-    )
     out = lanes.row_of(len(cells) * mine.count * lanes.LANES, measure.kind)
     room = lanes.row_of(windows.ROOM, measure.kind)
-    given = (mine.numbers, mine.count, theirs.numbers, theirs.maps, mine.shape, cells, room, constants)
+    given = (
+        mine.numbers,
+        mine.count,
+        theirs.pixels,
+        theirs.numbers,
+        mine.shape,
+        cells,
+        room,
+        measure.constants,
+    )
     if measure.window == "uniform":
         windows.uniform_pairs(*given, out)
     else:

@@ -159,7 +159,7 @@ def weighted_cell(
 
 @part
 def _blended(room: Any, at: Any, step: Any, weights: Any) -> Any:
-    """Two weighted sums of eleven values `step` apart, the second one step on; weights from the outside in."""
+    """Two weighted sums of eleven values `step` apart, the second one step on; weights from outside in."""
     outer, second, third, fourth, fifth, middle = weights
     v0, v1, v2, v3 = (
         load(room, at),
