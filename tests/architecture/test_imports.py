@@ -35,7 +35,8 @@ NETWORK = frozenset(
     }
 )
 # Types of compiled values stand at the top; these modules are themselves imported inside functions.
-COMPILED = frozenset(f"whorl.kernels.{name}" for name in ("lanes", "windows", "statistics", "bounds"))
+KERNELS = ("lanes", "windows", "statistics", "bounds", "patterns")
+COMPILED = frozenset(f"whorl.kernels.{name}" for name in KERNELS)
 # What does not run when a module is imported; `if` stands for `if TYPE_CHECKING`.
 BODIES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If)
 UNDONE = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")

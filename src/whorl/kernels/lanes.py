@@ -219,3 +219,14 @@ def root(typing: Any, one: Any) -> Any:
         return _called(builder, "sqrt", context.get_value_type(signature.return_type), values)
 
     return one(one), made
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def mark(typing: Any, one: Any, other: Any) -> Any:
+    """The second number of every lane whose first one is not below 0, else 0."""
+
+    def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        nothing = ir.Constant(values[0].type, None)
+        return builder.select(builder.fcmp_ordered(">=", values[0], nothing), values[1], nothing)
+
+    return one(one, one), made

@@ -165,7 +165,10 @@ def _compared(
     limits: Array | None,
     order: Array | None,
 ) -> tuple[Array, Array, Array, int]:
-    """Search two sheets with their traits; without limits nothing is summed. Sums, bounds, which queries are left, cells."""
+    """Search two sheets with their traits; without limits nothing is summed.
+
+    Return the sums, the bounds, which queries have all their sums, and how many cells were summed.
+    """
     from whorl.kernels import bounds, lanes, windows
 
     cells, count = theirs.cells(measure), mine.count
