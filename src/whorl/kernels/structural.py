@@ -23,7 +23,7 @@ Window = Literal["uniform", "gaussian"]
 SIDES = {"uniform": 7, "gaussian": 11}
 SIGMA = 1.5
 Rooms = tuple[Array, Array, Array]
-SLAB_BYTES = 128 * 2**20
+SLAB_BYTES = 256 * 2**20
 # Beyond this data range a product of two denominators leaves float32.
 LARGEST_EXACT_RANGE = 65535.0
 
@@ -212,7 +212,7 @@ class Slabs:
         self.order = np.arange(len(stack)) if order is None else order
         self.make = _queries if as_queries else _gallery
         size = (stack.shape[1] + 1) * (stack.shape[2] + stack.shape[2] % 2) * LANES
-        room = SLAB_BYTES * (4 if much else 1) if as_queries else SLAB_BYTES // 4
+        room = SLAB_BYTES * (2 if much else 1) if as_queries else SLAB_BYTES // 8
         self.blocks = max(1, room // (size * np.dtype(measure.kind).itemsize * 6))
         needed = min(self.blocks, -(-len(self.order) // LANES))
         self.rooms = [_room(size, stack.shape[2], measure, as_queries) for _ in range(needed)]
