@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= whorl-demo
 
-.PHONY: demo test check format lint types docs docs-check bench clean
+.PHONY: demo test check format lint types docs docs-check bench bench-speed clean
 
 demo: $(VENV)/.user
 	$(BIN)/whorl demo --out $(OUT)
@@ -31,6 +31,7 @@ docs: $(VENV)/.developer
 	$(BIN)/python docs/results.py
 	$(BIN)/python docs/attribution.py
 	$(BIN)/python docs/evidence.py
+	$(BIN)/python docs/speed.py
 
 docs-check: $(VENV)/.developer
 	$(BIN)/python docs/generate.py --check
@@ -38,10 +39,15 @@ docs-check: $(VENV)/.developer
 	$(BIN)/python docs/results.py --check
 	$(BIN)/python docs/attribution.py --check
 	$(BIN)/python docs/evidence.py --check
+	$(BIN)/python docs/speed.py --check
 
 bench: $(VENV)/.developer
 	$(BIN)/python benchmarks/ssim_pairs.py
 	$(BIN)/python benchmarks/audit_size.py
+
+bench-speed: $(VENV)/.developer
+	$(BIN)/python benchmarks/speed.py --results docs/data/speed.json
+	$(BIN)/python docs/speed.py
 
 clean:
 	rm -rf $(VENV) whorl-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from whorl.records import Array, Floats
+from whorl.shortlists import shortlist
 
 Similarity = Callable[[Array, Array], Floats]
 Progress = Callable[[str, int, int], None]
 DEFAULT_BLOCK_BYTES = 128 * 2**20
+# Queries of one search for the most similar: it prepares the gallery anew for every few hundred of them.
+SEARCHED_AT_ONCE = 640
 
 
 def silent(_label: str, _done: int, _total: int) -> None:
@@ -55,6 +58,15 @@ def pool_rows(
     """Pool every query's whole row; also return the place of its most similar gallery picture."""
     values = np.empty(len(queries), np.float32)
     nearest = np.empty(len(queries), np.int64)
+    search = shortlist(similarity, pool)
+    if search is not None:
+        for start in range(0, len(queries), SEARCHED_AT_ONCE):
+            loop.progress(loop.label, start, len(queries))
+            part = slice(start, start + SEARCHED_AT_ONCE)
+            largest, places = search(queries[part], gallery)
+            values[part], nearest[part] = pool(largest), places[:, 0]
+        loop.progress(loop.label, len(queries), len(queries))
+        return values, nearest
     for start, block in loop.rows(similarity, queries, gallery):
         part = slice(start, start + len(block))
         values[part] = pool(block)

@@ -36,6 +36,9 @@ NETWORK = frozenset(
 )
 # The one module that reaches out, when a file is asked for by name.
 REACHES_OUT = {"whorl.fetching": frozenset({"urllib.request", "http.client"})}
+# Types of compiled values stand at the top; these modules are themselves imported inside functions.
+KERNELS = ("lanes", "windows", "statistics", "bounds", "patterns")
+COMPILED = frozenset(f"whorl.kernels.{name}" for name in KERNELS)
 # What does not run when a module is imported; `if` stands for `if TYPE_CHECKING`.
 BODIES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If)
 UNDONE = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
@@ -68,7 +71,13 @@ def test_heavy_packages_are_imported_where_they_are_used(module: str) -> None:
     """Inside the function that needs them; NumPy, Pillow and SciPy may stand at the top."""
     at_the_top = ast.Module([node for node in modules()[module].body if not isinstance(node, BODIES)], [])
     loaded = {name.partition(".")[0] for name in imported_packages(at_the_top)}
-    assert not loaded & (set(HEAVY) - {"PIL", "scipy"})
+    assert not loaded & (set(HEAVY) - {"PIL", "scipy"} - ({"numba"} if module in COMPILED else set()))
+
+
+def test_compiled_modules_are_imported_in_functions() -> None:
+    for module in modules().keys() - COMPILED:
+        at_the_top = ast.Module([node for node in modules()[module].body if not isinstance(node, BODIES)], [])
+        assert not imported_packages(at_the_top) & COMPILED, module
 
 
 @pytest.mark.parametrize("name", whorl.__all__)

@@ -18,8 +18,10 @@ def phash(images: Array, hash_size: int = 8) -> NDArray[np.uint8]:
     """
     import imagehash
 
-    rows = [
-        imagehash.phash(Image.fromarray(np.clip(np.rint(image), 0, 255).astype(np.uint8)), hash_size).hash
-        for image in images
-    ]
+    rows = [imagehash.phash(Image.fromarray(_grey(image)), hash_size).hash for image in images]
     return np.asarray(rows, np.uint8).reshape(len(images), -1)
+
+
+def _grey(image: Array) -> NDArray[np.uint8]:
+    """The picture in 8 bits; rounding one that has them takes longer than its hash."""
+    return image if image.dtype == np.uint8 else np.clip(np.rint(image), 0, 255).astype(np.uint8)

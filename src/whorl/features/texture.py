@@ -33,7 +33,7 @@ def lbp(
     rows = np.empty((len(images), patterns), np.float32)
     for row, image in zip(rows, images, strict=True):
         # Whole numbers keep ties between neighbours exact, as on the 8-bit pictures of the papers.
-        grey = np.rint(image).astype(np.int32)
+        grey = image if image.dtype.kind in "ui" else np.rint(image).astype(np.int32)
         if method in ("uniform", "default") and points <= MOST_POINTS:
             counts = _counts(grey, points, radius, method == "uniform", patterns)
         else:
@@ -51,15 +51,35 @@ def _counts_of_others(grey: Array, points: int, radius: float, method: str, patt
 
 def _counts(grey: Array, points: int, radius: float, uniform: bool, patterns: int) -> Array:
     """Counts of scikit-image's patterns, to the last tie: the same arithmetic in the same order."""
+    from whorl.kernels import lanes
+    from whorl.kernels.patterns import count
+
     steps = _circle(points, radius)
     margin = int(np.ceil(radius)) + 1
-    padded = np.pad(grey.astype(np.float64), margin)  # outside of the picture is black
+    height, width = grey.shape
+    pitch = width + 2 * margin + lanes.LANES
+    padded = np.zeros((height + 2 * margin, pitch))  # outside of the picture is black
+    padded[margin : margin + height, margin : margin + width] = grey
     # Where between two pixels a point lies differs from place to place in the last digit, and ties with it.
-    parts = [np.arange(side) + step[:, None] for side, step in zip(grey.shape, steps, strict=True)]
-    parts = [part - np.floor(part) for part in parts]
+    down, along = (np.arange(side) + step[:, None] for side, step in zip((height, width), steps, strict=True))
+    across = np.zeros((points + 1, pitch))  # one row more for the codes
+    across[:points, :width] = along - np.floor(along)
     corners = np.stack([np.floor(steps[0]), np.ceil(steps[0]), np.floor(steps[1]), np.ceil(steps[1])])
-    counts: Array = _kernels()[0](padded, margin, corners.astype(np.int64), *parts, uniform, patterns)
+    counts = np.zeros(patterns, np.int64)
+    given = (padded, margin, corners.astype(np.int64), down - np.floor(down), across)
+    count(*given, _classes(points, uniform), (height, width, pitch), counts)
     return counts
+
+
+@cache
+def _classes(points: int, uniform: bool) -> Array:
+    """The class of each pattern: itself, or the number of its ones where it changes at most twice."""
+    codes = np.arange(2**points)
+    if not uniform:
+        return codes
+    bits = (codes[:, None] >> np.arange(points)) & 1
+    changes = (bits[:, 1:] != bits[:, :-1]).sum(axis=1)
+    return np.where(changes <= 2, bits.sum(axis=1), points + 1)
 
 
 def _circle(points: int, radius: float) -> tuple[Array, Array]:
@@ -84,7 +104,7 @@ def _symmetric(images: Array, points: int, radius: float) -> Floats:
     kinds = _kinds(points)
     rows = np.empty((len(images), int(kinds.max()) + 1), np.float32)
     for row, image in zip(rows, images, strict=True):
-        counts = _kernels()[1](np.rint(image).astype(np.int64), whole, parts, least // 2, UNIT)
+        counts = _kernel()(np.rint(image).astype(np.int64), whole, parts, least // 2, UNIT)
         row[:] = np.bincount(kinds, weights=counts) / max(counts.sum(), 1)
     return rows
 
@@ -101,45 +121,12 @@ def _kinds(points: int) -> Array:
 
 
 @cache
-def _kernels() -> tuple[Callable[..., Any], Callable[..., Any]]:
+def _kernel() -> Callable[..., Any]:
     """Compile on first use: importing numba takes longer than most commands."""
     import numba
 
-    return (
-        numba.njit(_interpolated, nogil=True, cache=True, error_model="numpy"),
-        numba.njit(_exact, nogil=True, cache=True, error_model="numpy"),
-    )
-
-
-def _interpolated(
-    padded: Array, margin: int, corners: Array, down: Array, across: Array, uniform: bool, patterns: int
-) -> Array:
-    """Count patterns, uniform or all; `corners` (4, points) are the steps to the pixels around each point."""
-    points, width = across.shape
-    counts = np.zeros(patterns, np.int64)
-    for y in range(down.shape[1]):
-        code, ones, changes = np.zeros((3, width), np.int64)
-        before = np.zeros(width, np.int64)
-        middle = padded[y + margin, margin:]
-        for point in range(points):
-            upper, lower = padded[y + margin + corners[0, point]], padded[y + margin + corners[1, point]]
-            left, right = margin + corners[2, point], margin + corners[3, point]
-            part, shares = down[point, y], across[point]
-            for x in range(width):
-                share = shares[x]
-                top = (1 - share) * upper[x + left] + share * upper[x + right]
-                bottom = (1 - share) * lower[x + left] + share * lower[x + right]
-                bit = np.int64((1 - part) * top + part * bottom - middle[x] >= 0)
-                code[x] |= bit << point
-                ones[x] += bit
-                changes[x] += (bit ^ before[x]) if point else 0
-                before[x] = bit
-        for x in range(width):
-            if not uniform:
-                counts[code[x]] += 1
-            else:
-                counts[ones[x] if changes[x] <= 2 else points + 1] += 1
-    return counts
+    made: Callable[..., Any] = numba.njit(_exact, nogil=True, cache=True, error_model="numpy")
+    return made
 
 
 def _exact(grey: Array, whole: Array, parts: Array, margin: int, unit: int) -> Array:

@@ -1,0 +1,1 @@
+"""Arithmetic that many steps lean on, compiled for the machine at hand."""

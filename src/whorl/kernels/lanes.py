@@ -1,0 +1,232 @@
+"""Sixteen numbers at once in compiled code: what a processor does side by side, written as one value.
+
+A compiler left to itself finds the parallel work in short loops rarely and differently from release to
+release. Here it is spelled out: a value of sixteen lanes is loaded from sixteen neighbouring numbers,
+added, multiplied and stored as one, and becomes one, two or four registers on whatever machine it runs.
+
+Import this module inside functions: it loads numba.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic, models, overload, register_model
+
+from whorl.records import Array
+
+LANES = 16
+ALIGNED = 64  # bytes: a register never crosses the border of a cache line
+
+
+class Lanes(types.Type):
+    """The type of sixteen floating numbers of one kind."""
+
+    def __init__(self, kind: Any) -> None:
+        self.kind = kind
+        super().__init__(name=f"Lanes({kind})")
+
+
+@register_model(Lanes)
+class LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+    """How sixteen numbers lie in a register."""
+
+    def __init__(self, manager: Any, kind: Any) -> None:
+        scalar = ir.FloatType() if kind.kind == types.float32 else ir.DoubleType()
+        super().__init__(manager, kind, ir.VectorType(scalar, LANES))
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile on the first call and keep the machine code on disk; other threads run meanwhile."""
+    made: Callable[..., Any] = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    return made
+
+
+def part(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a piece of a kernel, which is woven into the kernel that calls it."""
+    made: Callable[..., Any] = numba.njit(error_model="numpy")(function)
+    return made
+
+
+def row_of(count: int, kind: Any) -> Array:
+    """Zeros in one row, beginning where a cache line begins."""
+    width = np.dtype(kind).itemsize
+    room = np.zeros(count + ALIGNED // width, kind)
+    start = -room.ctypes.data % ALIGNED // width
+    return room[start : start + count]
+
+
+def _place(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
+
+
+def _width(array_type: Any) -> int:
+    return 4 if array_type.dtype == types.float32 else 8
+
+
+def _everywhere(builder: Any, vector: Any, scalar: Any) -> Any:
+    nothing = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(nothing, scalar, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(
+        first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    )
+
+
+def _called(builder: Any, name: str, vector: Any, values: Any) -> Any:
+    kind = "f32" if vector.element == ir.FloatType() else "f64"
+    signature = ir.FunctionType(vector, [vector] * len(values))
+    full_name = f"llvm.{name}.v{LANES}{kind}"
+    return builder.call(cgutils.get_or_insert_function(builder.module, signature, full_name), values)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load(typing: Any, array: Any, index: Any) -> Any:
+    """Sixteen neighbouring numbers of a flat array."""
+
+    def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        place = _place(context, builder, signature.args[0], *values)
+        vector = context.get_value_type(signature.return_type)
+        return builder.load(builder.bitcast(place, vector.as_pointer()), align=_width(signature.args[0]))
+
+    return Lanes(array.dtype)(array, types.intp), made
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store(typing: Any, array: Any, index: Any, lanes: Any) -> Any:
+    """Put sixteen numbers side by side into a flat array."""
+
+    def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        place = _place(context, builder, signature.args[0], *values[:2])
+        pointer = builder.bitcast(place, values[2].type.as_pointer())
+        builder.store(values[2], pointer, align=_width(signature.args[0]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, lanes), made
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def spread(typing: Any, array: Any, index: Any) -> Any:
+    """One number of a flat array in all lanes."""
+
+    def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        number = builder.load(_place(context, builder, signature.args[0], *values))
+        return _everywhere(builder, context.get_value_type(signature.return_type), number)
+
+    return Lanes(array.dtype)(array, types.intp), made
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def every(typing: Any, number: Any) -> Any:
+    """One number in all lanes."""
+
+    def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return _everywhere(builder, context.get_value_type(signature.return_type), values[0])
+
+    return Lanes(number)(number), made
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def fused(typing: Any, one: Any, other: Any, third: Any) -> Any:
+    """The sum one · other + third, rounded once where the machine can."""
+
+    def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return _called(builder, "fmuladd", context.get_value_type(signature.return_type), values)
+
+    return one(one, one, one), made
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def less(typing: Any, one: Any, other: Any, third: Any) -> Any:
+    """The difference third - one · other, rounded once where the machine can."""
+
+    def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        vector = context.get_value_type(signature.return_type)
+        return _called(builder, "fmuladd", vector, [builder.fneg(values[0]), *values[1:]])
+
+    return one(one, one, one), made
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def widened(typing: Any, lanes: Any) -> Any:
+    """The same numbers in float64."""
+    return _converted(lanes, types.float64)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def converted(typing: Any, lanes: Any, like: Any) -> Any:
+    """The same numbers in the kind of a flat array."""
+    result, made = _converted(lanes, like.dtype)
+    return result.return_type(lanes, like), made
+
+
+def _converted(lanes: Any, kind: Any) -> Any:
+    def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        vector = context.get_value_type(signature.return_type)
+        if lanes.kind == kind:
+            return values[0]
+        change = builder.fpext if kind == types.float64 else builder.fptrunc
+        return change(values[0], vector)
+
+    return Lanes(kind)(lanes), made
+
+
+def _binary(symbol: Any, instruction: str) -> None:
+    """Give two values of sixteen lanes an arithmetic sign."""
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def combined(typing: Any, one: Any, other: Any) -> Any:
+        def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            return getattr(builder, instruction)(*values)
+
+        return one(one, other), made
+
+    @overload(symbol)  # type: ignore[untyped-decorator]
+    def chosen(one: Any, other: Any) -> Any:
+        # Both signatures must read alike, down to the annotations.
+        def made(one: Any, other: Any) -> Any:
+            return combined(one, other)
+
+        return made if isinstance(one, Lanes) and isinstance(other, Lanes) else None
+
+
+_binary(operator.add, "fadd")
+_binary(operator.sub, "fsub")
+_binary(operator.mul, "fmul")
+_binary(operator.truediv, "fdiv")
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def larger(typing: Any, one: Any, other: Any) -> Any:
+    """The larger number of every lane; neither may be a NaN."""
+
+    def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.select(builder.fcmp_ordered(">", *values), *values)
+
+    return one(one, one), made
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def root(typing: Any, one: Any) -> Any:
+    """Square root of every lane."""
+
+    def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return _called(builder, "sqrt", context.get_value_type(signature.return_type), values)
+
+    return one(one), made
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def mark(typing: Any, one: Any, other: Any) -> Any:
+    """The second number of every lane whose first one is not below 0, else 0."""
+
+    def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        nothing = ir.Constant(values[0].type, None)
+        return builder.select(builder.fcmp_ordered(">=", values[0], nothing), values[1], nothing)
+
+    return one(one, one), made

@@ -1,0 +1,46 @@
+"""Where a pool looks at the largest similarities alone, and a similarity can find these without all pairs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from whorl import pooling
+from whorl.records import Array, Floats
+from whorl.similarity import maps
+
+# Beyond so many the bounds leave too little out.
+MOST = 16
+Search = Callable[[Array, Array], tuple[Floats, Array]]
+
+
+def shortlist(similarity: Callable[..., Any], pool: Callable[..., Any]) -> Search | None:
+    """Return a search for the largest similarities that this pool needs, or nothing where all are needed.
+
+    The search gives (q, k) values, the largest first, and their places; pooling them is pooling whole rows.
+    """
+    measure, given = _taken_apart(similarity)
+    rule, chosen = _taken_apart(pool)
+    plain = {"window": "uniform", "device": "cpu"}
+    if measure is not maps.ssim or any(given.get(name, value) != value for name, value in plain.items()):
+        return None
+    counts = {pooling.maximum: 1, pooling.kth: chosen.get("k", 5), pooling.top_mean: chosen.get("k", 10)}
+    wanted = counts.get(rule)
+    if wanted is None or wanted > MOST:
+        return None
+
+    def search(queries: Array, gallery: Array) -> tuple[Floats, Array]:
+        from whorl.kernels import nearest
+
+        few = min(wanted, len(gallery))
+        return nearest.best(queries, gallery, data_range=given.get("data_range", 255.0), k=few)
+
+    return search
+
+
+def _taken_apart(function: Callable[..., Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """The function of a step and the parameters that it is bound to."""
+    if isinstance(function, functools.partial):
+        return function.func, dict(function.keywords)
+    return function, {}
