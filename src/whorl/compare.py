@@ -8,14 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from whorl.records import Array, Floats
+from whorl.records import Progress as Progress
+from whorl.records import silent as silent
 
 Similarity = Callable[[Array, Array], Floats]
-Progress = Callable[[str, int, int], None]
 DEFAULT_BLOCK_BYTES = 32 * 2**20
-
-
-def silent(_label: str, _done: int, _total: int) -> None:
-    """Report no progress."""
 
 
 @dataclass(frozen=True)
