@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -13,6 +12,8 @@ import numpy as np
 from whorl import compare, steps
 from whorl.compare import DEFAULT_BLOCK_BYTES, Loop, Progress, silent
 from whorl.folding import folds_of
+from whorl.learning.workplace import ALONE, Workplace
+from whorl.preparation import prepared, prepared_problem, resolved
 from whorl.records import (
     Answers,
     Array,
@@ -25,31 +26,12 @@ from whorl.records import (
     Verdicts,
     digest_of,
 )
+from whorl.store import Shelf as Shelf
 from whorl.store import Store
 
 Side = Literal["queries", "generated"]
 Known = tuple[Scores, Answers]
 BATCH_BYTES = 16 * 2**20
-SHELF_BYTES = 512 * 2**20
-
-
-class Shelf:
-    """Features kept for the next recipe, the longest unused thrown out first."""
-
-    def __init__(self, limit: int = SHELF_BYTES) -> None:
-        self.limit = limit
-        self.kept: OrderedDict[str, Array] = OrderedDict()
-
-    def get(self, key: str, make: Callable[[], Array]) -> Array:
-        """Return what is kept under a key, or make and keep it."""
-        if key in self.kept:
-            self.kept.move_to_end(key)
-            return self.kept[key]
-        made = make()
-        self.kept[key] = made
-        while sum(array.nbytes for array in self.kept.values()) > self.limit and len(self.kept) > 1:
-            self.kept.popitem(last=False)
-        return made
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +44,13 @@ class Settings:
     progress: Progress = silent
     shelf: Shelf = field(default_factory=Shelf)
     batch_bytes: int | None = None
+    workplace: Workplace = ALONE
+
+    def place(self) -> Workplace:
+        """Return where networks learn: their checkpoints go into the store."""
+        folder = self.workplace.running.folder or (self.store.root / "networks" if self.store else None)
+        running = replace(self.workplace.running, folder=folder, progress=self.progress)
+        return replace(self.workplace, running=running)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,10 +124,11 @@ def _score(recipe: Recipe, problem: Problem, whole: Problem, settings: Settings)
 
 
 def _assemble(recipe: Recipe, problem: Problem, settings: Settings) -> Parts:
-    drawn: dict[str, Callable[[], object]] = {"seed": lambda: settings.seed}
-    extractors = [_bind(step, drawn, fit_on=problem) for step in recipe.chain("features")]
+    drawn: dict[str, Callable[[], object]] = {"seed": lambda: settings.seed, "workplace": settings.place}
+    shown = prepared_problem(recipe, problem, settings.seed, settings.place())
+    extractors = [_bind(step, drawn, fit_on=shown) for step in recipe.chain("features")]
     similarity = recipe.one("similarity")
-    compared = _bind(similarity, {}, fit_on=problem) if similarity else None
+    compared = _bind(similarity, drawn, fit_on=shown) if similarity else None
     loop = Loop(settings.block_bytes, settings.progress, recipe.name)
     digest = digest_of([step.digest for step in (*recipe.chain("prepare"), *recipe.chain("features"))])
     fitted = any(steps.find("features", step.name).fitted for step in recipe.chain("features"))
@@ -160,7 +150,7 @@ def _extract(
     preparations = [step for step in recipe.chain("prepare") if step.on in ("both", side)]
     if not preparations and [step.name for step in recipe.chain("features")] == ["pixels.grey"]:
         return images.pixels
-    functions = [(step, steps.resolve(step)) for step in preparations]
+    functions = resolved(preparations, settings.place())
     size = max(1, (settings.batch_bytes or BATCH_BYTES) // (8 * int(np.prod(images.pixels.shape[1:]))))
     batches = []
     for start in range(0, len(images), size):
@@ -169,22 +159,11 @@ def _extract(
         stack = images.pixels[start : start + size]
         if functions:
             stack = np.stack(
-                [_prepare(functions, stack[row - start], images.digests[row], settings.seed) for row in rows]
+                [prepared(functions, stack[row - start], images.digests[row], settings.seed) for row in rows]
             )
         found = [extract(stack) for extract in extractors]
         batches.append(found[0] if len(found) == 1 else np.hstack([_flat(part) for part in found]))
     return np.concatenate(batches)
-
-
-def _prepare(functions: list[tuple[Step, Callable[..., Any]]], image: Array, digest: str, seed: int) -> Array:
-    """Apply the preparations to one picture; noise is drawn from the seed and the picture's own pixels."""
-    picture = np.asarray(image, np.float32)
-    for step, function in functions:
-        drawn = {}
-        if "seed" in steps.find("prepare", step.name).handed:
-            drawn["seed"] = int(digest_of(seed, digest, step.digest)[:12], 16)
-        picture = function(picture, **step.parameters, **drawn)
-    return picture
 
 
 def _by_pooling(parts: Parts, problem: Problem) -> Scores:
@@ -227,6 +206,7 @@ def _by_scorer(parts: Parts, problem: Problem, settings: Settings) -> Scores:
         "outcomes": lambda: _outcomes(parts.recipe, problem, settings),
         "folds": lambda: functools.partial(folds_of, problem.queries, seed=settings.seed),
         "seed": lambda: settings.seed,
+        "workplace": settings.place,
     }
     scores: Scores = _bind(step, offered)(problem)
     return scores
@@ -266,11 +246,11 @@ def _bind(
     """Return the step's function with its parameters and what it asks to be handed; classes are fitted."""
     description = steps.find(step.stage, step.name)
     function = steps.resolve(step)
+    given = {name: make() for name, make in offered.items() if name in description.handed}
     if description.fitted:
-        machine: Callable[..., Any] = function(**step.parameters)
+        machine: Callable[..., Any] = function(**step.parameters, **given)
         machine.fit(fit_on)  # type: ignore[attr-defined]
         return machine
-    given = {name: make() for name, make in offered.items() if name in description.handed}
     return functools.partial(function, **step.parameters, **given)
 
 

@@ -25,6 +25,7 @@ HANDED = frozenset({"image", "images", "queries", "gallery", "block", "own", "re
     "outcomes",
     "folds",
     "seed",
+    "workplace",
 }
 
 

@@ -74,7 +74,7 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
             }
         ),
     ),
-    ("from problem to scores", frozenset({"whorl.pipeline", "whorl.compare"})),
+    ("from problem to scores", frozenset({"whorl.pipeline", "whorl.compare", "whorl.preparation"})),
     (
         "recipes",
         frozenset({"whorl.recipes", "whorl.steps", "whorl.library", "whorl.sources"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 SLOPE = 0.2  # of the leaky rectifier
@@ -31,7 +32,7 @@ def _kind(torch: Any) -> Any:
 def chain(torch: Any, channels: Sequence[int], block: Callable[[int, int, int], list[Any]]) -> Any:
     """Return blocks one after another: `block(before, after, place)` gives the layers of each."""
     layers: list[Any] = []
-    for place, (before, after) in enumerate(zip(channels[:-1], channels[1:], strict=True)):
+    for place, (before, after) in enumerate(pairwise(channels)):
         layers += block(before, after, place)
     return torch.nn.Sequential(*layers)
 

@@ -19,6 +19,7 @@ from whorl.records import Array, Floats
 BATCH = 64  # pictures that a GPU gets at a time
 REMEMBERED = 512 * 2**20  # bytes of weights
 WHAT = "this recipe"
+UNWATCHED = Running()
 _LEARNT: OrderedDict[str, Weights] = OrderedDict()
 
 
@@ -26,7 +27,7 @@ _LEARNT: OrderedDict[str, Weights] = OrderedDict()
 class Workplace:
     """Checkpoints, progress, device, precision and threads: no number hangs on them but by rounding."""
 
-    running: Running = Running()
+    running: Running = UNWATCHED
     device: Device = "auto"
     precision: Precision = "full"
     threads: int = 2
