@@ -89,6 +89,45 @@ class Together:
         return ["together", self.batch, self.seed, [pool.tolist() for pool in self.pools]]
 
 
+Pools = tuple[tuple[Rows, Rows], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Draw pairs, one of a left and one of a right pool: half of them alike, half not; rows (2, batch)."""
+
+    alike: Pools
+    unlike: Pools
+    batch: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        pools = [pool for pair in (*self.alike, *self.unlike) for pool in pair]
+        if not self.alike or not self.unlike or any(len(pool) == 0 for pool in pools):
+            raise BadInput("nothing to tell apart: two classes with real and generated pictures are needed")
+
+    @property
+    def same(self) -> list[bool]:
+        """Which places of a batch hold pairs that are alike."""
+        return [place < self.batch // 2 for place in range(self.batch)]
+
+    def rows(self, step: int) -> Rows:
+        """Return the rows of one step, (2, batch)."""
+        rng = np.random.default_rng([self.seed, 5, step])
+        made = np.empty((2, self.batch), np.int64)
+        for place, same in enumerate(self.same):
+            pools = self.alike if same else self.unlike
+            pair = pools[int(rng.integers(len(pools)))]
+            made[:, place] = [rng.choice(pool) for pool in pair]
+        return made
+
+    @property
+    def facts(self) -> Sequence[Any]:
+        """The pools, and how many pairs a step sees."""
+        pools = [[[pool.tolist() for pool in pair] for pair in kind] for kind in (self.alike, self.unlike)]
+        return ["pairs", self.batch, self.seed, pools]
+
+
 def per_epoch(count: int, batch: int) -> int:
     """Return how many steps show every one of `count` pictures once."""
     return max(1, -(-count // batch))

@@ -51,6 +51,15 @@ def euclidean(queries: Array, gallery: Array) -> Floats:
     return out
 
 
+def mean_squares(queries: Array, gallery: Array) -> Floats:
+    """One minus the mean squared difference (VCMI 2023).
+
+    (q, ...), (g, ...) -> (q, g), 1 for equal vectors.
+    """
+    apart = euclidean(queries, gallery).astype(np.float64)
+    return np.asarray(1.0 - apart**2 / _flat(queries).shape[1], np.float32)
+
+
 def manhattan(queries: Array, gallery: Array) -> Floats:
     """Minus the sum of absolute differences.
 
