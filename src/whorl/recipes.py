@@ -131,8 +131,8 @@ def needs_weights(recipe: Recipe) -> bool:
 
 
 def learns(recipe: Recipe) -> bool:
-    """Return whether a recipe or one that it joins trains a network, which needs torch."""
-    own = any(LEARNING in steps.find(step.stage, step.name).parameters for step in recipe.steps)
+    """Return whether a recipe or one that it joins has a network of its own, which needs torch."""
+    own = any("workplace" in steps.find(step.stage, step.name).handed for step in recipe.steps)
     return own or any(map(learns, recipe.members.values()))
 
 

@@ -12,7 +12,6 @@ from contracts.checks import ALL, SCORES
 from whorl import images as reading
 from whorl import pipeline
 from whorl.metrics import adjusted_rand_index
-from whorl.pipeline import Settings
 from whorl.records import BadInput, Problem, Recipe
 
 ORDER_MATTERS = {
@@ -120,7 +119,7 @@ def test_the_table_has_the_right_shape(name: str) -> None:
 def test_a_poor_problem_is_answered_or_refused_in_words(name: str, make: object) -> None:
     recipe = ALL[name]
     problem = make(recipe.task)  # type: ignore[operator]
-    settings = Settings()
+    settings = checks.settings()
     try:
         found = pipeline.judge(recipe, pipeline.score(recipe, problem, settings), problem, settings)
     except BadInput as error:

@@ -129,7 +129,12 @@ class makers:
         weights = learn(
             task,
             lambda torch, course: classifiers.lesson(
-                torch, course, classifiers.build(torch, self.form, len(names)), labels, self.rate, held
+                torch,
+                course,
+                classifiers.build(torch, self.form, len(names)),
+                labels.tolist(),
+                self.rate,
+                held.tolist(),
             ),
             self.workplace,
         )
@@ -197,8 +202,8 @@ class siamese:
         if problem.task == "membership":
             known = roles.membership(problem, self.side)
             made, count = known["generated"], len(known["members"]) + len(known["holdout"])
-            alike, unlike = ((known["members"], made),), ((known["holdout"], made),)
-            return known, count, Pairs(alike, unlike, size, self.seed)
+            used, unused = ((known["members"], made),), ((known["holdout"], made),)
+            return known, count, Pairs(used, unused, size, self.seed)
         part = roles.development(problem)
         labels = np.asarray([part.answers.labels[name] for name in part.problem.queries.ids])
         names = sorted(set(labels.tolist()) & problem.generated.keys())

@@ -28,7 +28,7 @@ class autoencoder:
 
     def __init__(
         self,
-        block: Block = "plain",
+        blocks: Block = "plain",
         decoders: Literal[1, 2] = 1,
         generated: int = 0,
         epochs: Count = 200,
@@ -38,7 +38,7 @@ class autoencoder:
         seed: int = 0,
         workplace: Workplace = ALONE,
     ) -> None:
-        self.block, self.decoders, self.generated = block, decoders, generated
+        self.blocks, self.decoders, self.generated = blocks, decoders, generated
         self.epochs, self.batch, self.rate, self.limits = epochs, batch, rate, LIMITS[effort]
         self.seed, self.workplace, self.side = seed, workplace, min(networks.SIDE, LIMITS[effort].side)
         self.network: Any = None
@@ -58,7 +58,7 @@ class autoencoder:
         if self.decoders == 2:
             deal, shown = Together((real, others), size, self.seed), len(real)
         steps = min(self.epochs * per_epoch(shown, size), self.limits.steps)
-        said = {"block": self.block, "rate": self.rate, "narrow": self.limits.narrow}
+        said = {"blocks": self.blocks, "rate": self.rate, "narrow": self.limits.narrow}
         task = Task(f"autoencoder-{self.decoders}", pictures, deal, steps, self.seed, said)
         self.network = loaded(
             self._build, learn(task, self._lesson, self.workplace), "network", self.workplace
@@ -74,7 +74,7 @@ class autoencoder:
         return {"queries": problem.queries.pixels, "generated": np.concatenate(made)}
 
     def _build(self, torch: Any) -> Any:
-        return networks.several(torch, self.side, self.limits, self.block, self.decoders)
+        return networks.several(torch, self.side, self.limits, self.blocks, self.decoders)
 
     def _lesson(self, torch: Any, course: Any) -> Any:
         if self.decoders == 2:

@@ -6,7 +6,7 @@ VCMI's shapes, initial weights and pace are as in the authors' public code: 0.42
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Literal
 
 from whorl.learning.effort import Limits
@@ -111,7 +111,7 @@ def errors(network: Any, scale: str) -> Callable[[Any], Any]:
     return lambda own: (network(own) - own).square()[:, 0]
 
 
-def _block(torch: Any, kind: Block, before: int, after: int, stride: int) -> Sequence[Any]:
+def _block(torch: Any, kind: Block, before: int, after: int, stride: int) -> list[Any]:
     """Return convolution and normalisation, with a second pair and a shortcut where blocks are residual."""
     layers = torch.nn
 

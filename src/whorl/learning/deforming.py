@@ -73,7 +73,7 @@ def lesson(torch: Any, course: Course, network: Any, pace: Sequence[float]) -> L
         rough = bent.diff(dim=1).abs().sum() + bent.diff(dim=2).abs().sum()
         return (made - true).square().mean() + ROUGH * rough + ASKEW * bent.mean(0).square().mean()
 
-    return Learning(torch, course, {"network": network}, loss, adam(torch, *pace, first=0.5))
+    return Learning(torch, course, {"network": network}, loss, adam(torch, pace[0], pace[1], first=0.5))
 
 
 def straight(torch: Any, pictures: Any) -> Any:

@@ -32,7 +32,7 @@ class Learning:
         ]
         self.optimisers: Mapping[str, Any] = {"only": optimiser(weights)}
         mixed = course.precision == "mixed" and course.device != "cpu"
-        self.cast = lambda: torch.autocast(course.device, torch.bfloat16, mixed)
+        self.cast: Callable[[], Any] = lambda: torch.autocast(course.device, torch.bfloat16, mixed)
 
     def step(self, batch: Batch) -> Any:
         """Lower the loss of a batch."""

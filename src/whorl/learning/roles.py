@@ -90,3 +90,9 @@ def labels_of(roles: Roles, names: Sequence[str]) -> Array:
     for place, name in enumerate(names):
         found[roles[name]] = place
     return found
+
+
+def ordered(pictures: Array, labels: Array) -> tuple[Array, Array]:
+    """Return pictures and their labels in the order of the pictures' content."""
+    order = np.argsort([digest_of_picture(picture) for picture in pictures], kind="stable")
+    return pictures[order], labels[order]

@@ -15,11 +15,13 @@ from whorl.learning.loop import Batch, Course
 SIDE, WIDTHS, OUTPUTS = 256, (16, 32, 64, 128), 256
 
 
-def pooled(side: int) -> int:
-    """Return the side that is left after four unpadded convolutions, each with maxima of pairs."""
-    for _ in WIDTHS:
+def stages(side: int) -> list[int]:
+    """Return the sides left after each unpadded convolution with maxima of pairs, four at most."""
+    left: list[int] = []
+    while len(left) < len(WIDTHS) and side >= 4:
         side = (side - 2) // 2
-    return side
+        left.append(side)
+    return left
 
 
 def siamese(torch: Any, side: int, limits: Limits) -> Any:
@@ -27,12 +29,13 @@ def siamese(torch: Any, side: int, limits: Limits) -> Any:
 
     6,519,936 numbers at 256 pixels.
     """
-    layers, widths = torch.nn, [limits.width(count) for count in WIDTHS]
+    left = stages(side)
+    layers, widths = torch.nn, [limits.width(count) for count in WIDTHS[: len(left)]]
 
     def block(before: int, after: int, _place: int) -> list[Any]:
         return [layers.Conv2d(before, after, 3), layers.ReLU(), layers.MaxPool2d(2)]
 
-    dense = layers.Linear(widths[-1] * pooled(side) ** 2, OUTPUTS)
+    dense = layers.Linear(widths[-1] * left[-1] ** 2, OUTPUTS)
     made = unit_length(torch, chain(torch, [1, *widths], block), layers.Flatten(), dense, layers.ReLU())
     draw_glorot(torch, made)
     return made

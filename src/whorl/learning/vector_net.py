@@ -55,4 +55,4 @@ def lesson(
             total = total + gap.clamp_min(0.0).mean()
         return total
 
-    return Learning(torch, course, {"network": network}, loss, adam(torch, *pace))
+    return Learning(torch, course, {"network": network}, loss, adam(torch, pace[0], pace[1]))

@@ -24,7 +24,7 @@ def outliers(
     problem: Problem,
     features: Features,
     seed: int = 0,
-    block: Block = "plain",
+    blocks: Block = "plain",
     held: Share = 0.05,
     deviations: float = 3.0,
     epochs: Count = 200,
@@ -42,7 +42,7 @@ def outliers(
     side, size = min(networks.SIDE, limits.side), min(batch, limits.batch)
 
     def build(torch: Any) -> Any:
-        return networks.several(torch, side, limits, block, 1)
+        return networks.several(torch, side, limits, blocks, 1)
 
     values = np.empty((len(problem.queries), len(problem.generated)), np.float32)
     queries = roles.sized(features(problem.queries), side)
@@ -56,7 +56,7 @@ def outliers(
             Epochs(np.ones(len(shown), np.int64), size, seed),
             min(epochs * per_epoch(len(shown), size), limits.steps),
             seed,
-            {"block": block, "rate": rate, "narrow": limits.narrow},
+            {"blocks": blocks, "rate": rate, "narrow": limits.narrow},
         )
         weights = learn(
             task,
@@ -73,7 +73,7 @@ def outliers_of_two(
     problem: Problem,
     features: Features,
     seed: int = 0,
-    block: Block = "plain",
+    blocks: Block = "plain",
     deviations: float = 1.0,
     epochs: Count = 200,
     batch: Count = 32,
@@ -90,7 +90,7 @@ def outliers_of_two(
     side, size = min(networks.SIDE, limits.side), min(batch, limits.batch)
 
     def build(torch: Any) -> Any:
-        return networks.several(torch, side, limits, block, 2)
+        return networks.several(torch, side, limits, blocks, 2)
 
     values = np.empty((len(problem.queries), len(problem.generated)), np.float32)
     real = features(problem.queries)
@@ -98,7 +98,7 @@ def outliers_of_two(
         known = roles.gathered({"queries": real, "generated": features(images)}, side)
         deal: Deal = Together((known["queries"], known["generated"]), size, seed)
         steps = min(epochs * per_epoch(len(real), size), limits.steps)
-        said = {"block": block, "rate": rate, "narrow": limits.narrow}
+        said = {"blocks": blocks, "rate": rate, "narrow": limits.narrow}
         task = Task("outliers-of-two", known.pictures, deal, steps, seed, said)
         weights = learn(
             task, lambda torch, course: networks.split_lesson(torch, course, build(torch), rate), workplace

@@ -57,7 +57,7 @@ def network(
             {"blocks": form.blocks, "as_published": as_published, "pace": [rate, decay]},
         ),
         lambda torch, course: networks.lesson(
-            torch, course, networks.build(torch, form), form, used, (rate, decay)
+            torch, course, networks.build(torch, form), form, used.tolist(), (rate, decay)
         ),
         workplace,
     )
