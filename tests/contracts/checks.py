@@ -45,6 +45,7 @@ PARAMETERS: dict[tuple[str, str], dict[str, Any]] = {
     ("pool", "share_within"): {"radius": 0.3},
     ("prepare", "crop"): {"size": 40},
     ("prepare", "resize"): {"size": 48},
+    ("scorer", "networks.transferred"): {"sure": 0.0},
 }
 GREY, ERRORS = Step("features", "pixels.grey"), Step("features", "latents.error_map", {"effort": "tiny"})
 AROUND |= {

@@ -56,9 +56,29 @@ BLIND = {
     "additive.components": "adds up principal coordinates, wherever the generated pictures lie",
     "patches.matching": "compares patches from different places",
 }
+# Of these whose network is trained on the generated pictures: what one more copy does is the network's.
+RELEARNT = "its network is trained anew where one generated picture more is there"
+MEANS = "compares with the mean of many generated pictures, in which one copy is little"
+BLIND |= {
+    "additive.encoded": RELEARNT,
+    "centroids.groups": MEANS,
+    "centroids.used": LEARNT,
+    "crops.matched": "compares crops from different places",
+    "crops.replaced": RELEARNT,
+    "errors.nearest_map": LEARNT,
+    "errors.nearest_mean": LEARNT,
+    "errors.outliers": RELEARNT,
+    "errors.outliers_of_two": RELEARNT,
+    "networks.classified": LEARNT,
+    "networks.transferred": LEARNT,
+    "relation.network": LEARNT,
+}
+# Features that are learnt from the very pictures that are asked about, so that a copy changes them.
+RELEARNING = ("latents.autoencoder",)
 # Scorers that say one number per query, whatever generators there are.
 JOINED = {"combine.vote", "combine.agreement", "combine.gate", "combine.mean_rank", "combine.regroup"}
-ONE_COLUMN = {*BLIND, *JOINED, "patches.replacing"}
+OWN_COLUMNS = {"centroids.groups", "errors.outliers", "errors.outliers_of_two", "relation.network"}
+ONE_COLUMN = {*BLIND, *JOINED, "patches.replacing"} - OWN_COLUMNS
 ACCEPTS_ALL = {"m23-dmk.phash-pairs-64": TAKES_ALL}
 NO_LUNGS = "the toy pictures have no lungs: the mask cuts anywhere and scales what it leaves"
 NOT_TOLD_APART = {
@@ -71,6 +91,7 @@ NOT_TOLD_APART = {
 def _blind(recipe: Recipe) -> bool:
     scorer = recipe.one("scorer")
     own = scorer is not None and scorer.name in BLIND
+    own = own or any(step.name in RELEARNING for step in recipe.chain("features"))
     return own or any(_blind(member) for member in recipe.members.values())
 
 

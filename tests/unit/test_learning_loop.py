@@ -1,4 +1,4 @@
-"""The training loop: the best checkpoint, early stop, resuming after a kill, and deals that a seed decides."""
+"""The training loop: best checkpoint, early stop, resuming after a kill, and deals that a seed decides."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class makers:
 
     def __init__(
         self,
-        network: str = classifiers.AMIS,
+        network: str = "amis",
         weights: Weights = "pretrained",
         epochs: Count = 200,
         patience: Count = 50,

@@ -15,7 +15,7 @@ from whorl.learning.deals import Epochs
 from whorl.learning.workplace import ALONE, Task, Workplace, learn
 from whorl.store import write_bytes
 
-PATIENTS, STEPS, BATCH, RATE, SEED = 480, 900, 8, 2e-3, 5
+PATIENTS, STEPS, BATCH, RATE, SEED = 320, 700, 8, 2e-3, 5
 
 
 def pairs(patients: int, seed: int, first: int = 0) -> Pixels:

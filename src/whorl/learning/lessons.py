@@ -13,7 +13,10 @@ Loss = Callable[[Batch], Any]
 
 
 class Learning:
-    """Networks that lower a loss; `check` says how far off they are on what is held back."""
+    """Networks that lower a loss; `check` says how far off they are on what is held back.
+
+    With `fading` (rate, share of the steps) the rate of learning rises in that share, then falls.
+    """
 
     def __init__(
         self,
@@ -23,8 +26,9 @@ class Learning:
         loss: Loss,
         optimiser: Callable[[list[Any]], Any],
         check: Callable[[], Any] | None = None,
+        fading: tuple[float, float] | None = None,
     ) -> None:
-        self.torch, self.loss, self.check = torch, loss, check
+        self.torch, self.loss, self.check, self.fading = torch, loss, check, fading
         self.networks = stacks
         devices.place(torch, stacks, course.device)
         weights = [
@@ -41,6 +45,8 @@ class Learning:
         with self.cast():
             loss = self.loss(batch)
         optimiser = self.optimisers["only"]
+        if self.fading is not None:
+            devices.set_rate(optimiser, self.fading[0], batch.done, self.fading[1])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -21,7 +21,8 @@ from whorl.learning.loop import Batch, Course
 from whorl.learning.workplace import UNWATCHED, Workplace, loaded, outputs
 from whorl.records import Array, BadInput
 
-SIDE, WIDTH, DEPTH = 128, 8, 4
+SIDE, WIDTH, DEPTH, GROUPS = 64, 8, 4, 4
+WARM = 0.05  # share of the steps in which the rate of learning rises, before it fades
 FILE = Path(__file__).with_name("lungs.safetensors")
 LEAST = 0.01  # share of a picture that lungs take, at least
 
@@ -32,8 +33,8 @@ def build(torch: Any) -> Any:
     widths = [WIDTH * 2**place for place in range(DEPTH)]
 
     def pair(before: int, after: int) -> Any:
-        own = [layers.Conv2d(before, after, 3, 1, 1), layers.BatchNorm2d(after), layers.ReLU()]
-        own += [layers.Conv2d(after, after, 3, 1, 1), layers.BatchNorm2d(after), layers.ReLU()]
+        own = [layers.Conv2d(before, after, 3, 1, 1), layers.GroupNorm(GROUPS, after), layers.ReLU()]
+        own += [layers.Conv2d(after, after, 3, 1, 1), layers.GroupNorm(GROUPS, after), layers.ReLU()]
         return layers.Sequential(*own)
 
     down = layers.ModuleList([pair(before, after) for before, after in pairwise([1, *widths])])
@@ -64,7 +65,7 @@ def lesson(torch: Any, course: Course, network: Any, rate: float) -> Learning:
         both = 2.0 * (share * mask).sum((1, 2)) + 1.0
         return entropy + 1.0 - (both / (share.sum((1, 2)) + mask.sum((1, 2)) + 1.0)).mean()
 
-    return Learning(torch, course, {"network": network}, loss, adam(torch, rate))
+    return Learning(torch, course, {"network": network}, loss, adam(torch, rate), fading=(rate, WARM))
 
 
 def lung_mask(image: Array, workplace: Workplace, file: Path = FILE) -> NDArray[np.bool_]:

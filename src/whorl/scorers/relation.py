@@ -23,7 +23,7 @@ def network(
     problem: Problem,
     features: Callable[[ImageSet], Array],
     seed: int = 0,
-    blocks: Sequence[int] = networks.BLOCKS,
+    blocks: Sequence[int] = (3, 4, 23, 3),
     as_published: bool = False,
     judged: Count = 8,
     epochs: Count = 100,
