@@ -39,7 +39,11 @@ def learnt(patients: int, steps: int, workplace: Workplace = ALONE) -> dict[str,
         workplace,
     )
     short = {np.dtype(np.float32): np.float16}
-    return {key: value.astype(short.get(value.dtype, value.dtype)) for key, value in weights.items()}
+    # Safetensors writes arrays as they lie in memory.
+    return {
+        key: np.asarray(value.astype(short.get(value.dtype, value.dtype)), order="C")
+        for key, value in weights.items()
+    }
 
 
 def _whole(mask: Any) -> Any:
