@@ -16,6 +16,7 @@ from whorl.learning.workplace import Workplace
 from whorl.metrics import adjusted_rand_index
 from whorl.pipeline import Settings
 from whorl.records import Answers, BadInput, Development, Problem, Recipe, Step
+from whorl.scorers import errors
 from whorl.steps import find
 
 torch = pytest.importorskip("torch")
@@ -84,7 +85,7 @@ GREY = ("features", "pixels.grey", {})
     [
         [GREY, ("scorer", "networks.classified", {"network": "three-layer", "rate": 5e-3, "epochs": 99})],
         [GREY, ("scorer", "networks.transferred", {"network": "four-layer", "rate": 5e-3, "epochs": 99})],
-        [GREY, ("scorer", "relation.network", {"rate": 0.02, "epochs": 99})],
+        [GREY, ("scorer", "relation.network", {"rate": 0.1, "epochs": 99})],
         [
             ("features", "fingerprints.vector_net", {"rate": 2e-3, "constraints": [1, 2], "epochs": 99}),
             ("scorer", "centroids.used", {}),
@@ -98,10 +99,6 @@ GREY = ("features", "pixels.grey", {})
             ("similarity", "vectors.euclidean", {}),
             ("pool", "top_mean", {}),
         ],
-        [
-            ("features", "latents.error_map", {"rate": 5e-3, "epochs": 99}),
-            ("scorer", "errors.nearest_map", {}),
-        ],
     ],
     ids=lambda steps: steps[-1][1] + " " + steps[0][1],
 )
@@ -109,6 +106,20 @@ def test_used_and_not_used_that_differ_are_told_apart(longer: None, steps: list)
     problem, truth = membership()
     values = scored(recipe("membership", *steps), problem)
     assert problems.auc(values[:, 0], truth) > 0.9
+
+
+def test_error_maps_go_to_the_nearer_mean_and_the_more_alike_map() -> None:
+    problem, truth = membership()
+    rng = np.random.default_rng(4)
+    left = np.repeat([[1.0, 0.1]], SIDE, axis=0).repeat(SIDE // 2, axis=1)
+
+    def maps(collection: object) -> np.ndarray:
+        used = np.arange(len(collection.ids)) < 16
+        shape = np.where(used[:, None, None], left, 0.8 * left[:, ::-1])
+        return (shape * rng.uniform(0.9, 1.1, shape.shape)).astype(np.float32)
+
+    for rule in (errors.nearest_mean, errors.nearest_map):
+        assert np.array_equal(rule(problem, maps).values[:, 0] > 0, truth)
 
 
 def test_pictures_unlike_what_was_generated_are_outliers(longer: None) -> None:

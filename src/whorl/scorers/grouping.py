@@ -109,13 +109,13 @@ def trained_pseudo(
     Problem with n queries -> Scores (n, generators), rows sum to 1. Groups are those of k-means on what the
     network sees before its last layer.
     """
-    from sklearn.cluster import KMeans
-
     school = _School(network, weights, size, Pace(epochs, batch, rate, 0), effort, seed, workplace)
     found, names, stage = school.known(problem, features)
     asked = roles.sized(features(problem.queries), school.form.side)
     order = np.asarray(sorted(range(len(asked)), key=lambda row: asked[row].tobytes()))
     own, shown = (school.seen(found, stage, one) for one in (asked[order], stage.pictures))
+    from sklearn.cluster import KMeans
+
     model = KMeans(group_count(problem, clusters), n_init=10, random_state=seed).fit(own)
     apart = ((own - model.cluster_centers_[model.labels_]) ** 2).sum(axis=1)
     pictures, labels = [stage.pictures], list(stage.labels)
