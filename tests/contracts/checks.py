@@ -159,6 +159,12 @@ SCORED = {scoring(recipe): recipe.name for recipe in reversed(ALL.values())}
 SCORES = [name for name in ALL if name in SCORED.values()]
 
 
+def hasty(recipe: Recipe) -> bool:
+    """Whether a recipe or one that it joins trained a network as little as can be, just to see it run."""
+    own = any(step.parameters.get(recipes.LEARNING) == "tiny" for step in recipe.steps)
+    return own or any(map(hasty, recipe.members.values()))
+
+
 def is_transductive(recipe: Recipe, stages: Sequence[str] = ()) -> bool:
     """Whether a step that enters the scores needs all queries at once, in the recipe or in what it joins."""
     own = any(

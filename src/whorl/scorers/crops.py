@@ -109,8 +109,7 @@ def replaced(
     among = _errors(network, real, real)
     np.fill_diagonal(among, among.mean(axis=1))
     cut = among.mean() - deviations * among.std()
-    errors = _errors(network, real, made)
-    return one_column(problem, cut - errors.min(axis=1), errors.argmin(axis=1))
+    return one_column(problem, cut - _errors(network, real, made).min(axis=1))
 
 
 def _crop_lesson(torch: Any, course: Course, limits: Limits, rate: float) -> Learning:
