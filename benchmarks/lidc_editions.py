@@ -73,7 +73,8 @@ def make_editions(table: Path, out: Path, seed: int) -> dict[str, str]:
 def runnable() -> list[Recipe]:
     """Return the membership recipes that need no network, recipes of one digest once."""
     known = [recipes.load(name) for name in recipes.names()]
-    found = [one for one in known if one.task == "membership" and not recipes.needs_weights(one)]
+    free = [one for one in known if not recipes.needs_weights(one) and not recipes.learns(one)]
+    found = [one for one in free if one.task == "membership"]
     return list({recipe.digest: recipe for recipe in reversed(found)}.values())[::-1]
 
 

@@ -8,17 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from whorl.records import Array, Floats
+from whorl.records import Progress as Progress
+from whorl.records import silent as silent
 from whorl.shortlists import shortlist
 
 Similarity = Callable[[Array, Array], Floats]
-Progress = Callable[[str, int, int], None]
 DEFAULT_BLOCK_BYTES = 128 * 2**20
 # Queries of one search for the most similar: it prepares the gallery anew for every few hundred of them.
 SEARCHED_AT_ONCE = 640
-
-
-def silent(_label: str, _done: int, _total: int) -> None:
-    """Report no progress."""
 
 
 @dataclass(frozen=True)

@@ -3,43 +3,23 @@
 from __future__ import annotations
 
 import ast
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from whorl import steps
 from whorl.compare import Progress
+from whorl.learning.workplace import Workplace
 from whorl.networks.embedding import Networks
+from whorl.preparation import prepared, resolved
 from whorl.records import Array, ImageSet, Recipe, Step, digest_of
 from whorl.store import Store
 
 BATCH_BYTES = 16 * 2**20
-SHELF_BYTES = 1024 * 2**20
 # Pictures whose network features are one piece of the store.
 CHUNK, CHUNK_BYTES = 512, 256 * 2**20
 Extractor = tuple[Step, Callable[..., Array]]
-
-
-class Shelf:
-    """Features kept for the next recipe, the longest unused thrown out first."""
-
-    def __init__(self, limit: int = SHELF_BYTES) -> None:
-        self.limit = limit
-        self.kept: OrderedDict[str, Array] = OrderedDict()
-
-    def get(self, key: str, make: Callable[[], Array]) -> Array:
-        """Return what is kept under a key, or make and keep it."""
-        if key in self.kept:
-            self.kept.move_to_end(key)
-            return self.kept[key]
-        made = make()
-        self.kept[key] = made
-        while sum(array.nbytes for array in self.kept.values()) > self.limit and len(self.kept) > 1:
-            self.kept.popitem(last=False)
-        return made
 
 
 @dataclass(frozen=True)
@@ -50,6 +30,7 @@ class Extraction:
     preparations: tuple[Step, ...]
     extractors: tuple[Extractor, ...]
     networks: Networks
+    workplace: Workplace
     seed: int
     batch_bytes: int
     progress: Progress
@@ -102,27 +83,15 @@ class Extraction:
         stack = images.pixels[rows.start : rows.stop]
         if not self.preparations:
             return stack
-        functions = [(step, steps.resolve(step)) for step in self.preparations]
-        prepared = [
-            _prepare(functions, stack[row - rows.start], images.digests[row], self.seed) for row in rows
-        ]
-        return np.stack(prepared)
+        functions = resolved(self.preparations, self.workplace)
+        return np.stack(
+            [prepared(functions, stack[row - rows.start], images.digests[row], self.seed) for row in rows]
+        )
 
 
 def _rows(images: ImageSet, size: int) -> list[range]:
     """Some rows after another."""
     return [range(start, min(start + size, len(images))) for start in range(0, len(images), size)]
-
-
-def _prepare(functions: list[tuple[Step, Callable[..., Any]]], image: Array, digest: str, seed: int) -> Array:
-    """Apply the preparations to one picture; noise is drawn from the seed and the picture's own pixels."""
-    picture = np.asarray(image, np.float32)
-    for step, function in functions:
-        drawn = {}
-        if "seed" in steps.find("prepare", step.name).handed:
-            drawn["seed"] = int(digest_of(seed, digest, step.digest)[:12], 16)
-        picture = function(picture, **step.parameters, **drawn)
-    return picture
 
 
 def uses_network(step: Step) -> bool:

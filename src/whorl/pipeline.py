@@ -11,9 +11,11 @@ import numpy as np
 
 from whorl import compare, steps
 from whorl.compare import DEFAULT_BLOCK_BYTES, Loop, Progress, silent
-from whorl.extraction import BATCH_BYTES, Extraction, Shelf, identity, weights_of
+from whorl.extraction import BATCH_BYTES, Extraction, identity, weights_of
 from whorl.folding import folds_of
+from whorl.learning.workplace import ALONE, Workplace
 from whorl.networks.embedding import Networks
+from whorl.preparation import prepared_problem
 from whorl.records import (
     Answers,
     Array,
@@ -26,7 +28,7 @@ from whorl.records import (
     Verdicts,
     digest_of,
 )
-from whorl.store import Store
+from whorl.store import Shelf, Store
 
 Side = Literal["queries", "generated"]
 Known = tuple[Scores, Answers]
@@ -47,6 +49,13 @@ class Settings:
     batch_bytes: int | None = None
     networks: Networks = field(default_factory=Networks)
     keep_features: bool = False
+    workplace: Workplace = ALONE
+
+    def place(self) -> Workplace:
+        """Return where networks learn: their checkpoints go into the store."""
+        folder = self.workplace.running.folder or (self.store.root / "networks" if self.store else None)
+        running = replace(self.workplace.running, folder=folder, progress=self.progress)
+        return replace(self.workplace, running=running)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,10 +139,12 @@ def _assemble(recipe: Recipe, problem: Problem, settings: Settings) -> Parts:
     drawn: dict[str, Callable[[], object]] = {
         "seed": lambda: settings.seed,
         "networks": lambda: settings.networks,
+        "workplace": settings.place,
     }
-    extractors = tuple((step, _bind(step, drawn, fit_on=problem)) for step in recipe.chain("features"))
+    shown = prepared_problem(recipe, problem, settings.seed, settings.place())
+    extractors = tuple((step, _bind(step, drawn, fit_on=shown)) for step in recipe.chain("features"))
     similarity = recipe.one("similarity")
-    compared = _bind(similarity, {}, fit_on=problem) if similarity else None
+    compared = _bind(similarity, drawn, fit_on=shown) if similarity else None
     loop = Loop(settings.block_bytes, settings.progress, recipe.name)
     digest = digest_of([step.digest for step in (*recipe.chain("prepare"), *recipe.chain("features"))])
     fitted = any(steps.find("features", step.name).fitted for step in recipe.chain("features"))
@@ -162,6 +173,7 @@ def _extraction(
         preparations=tuple(step for step in recipe.chain("prepare") if step.on in ("both", side)),
         extractors=extractors,
         networks=settings.networks,
+        workplace=settings.place(),
         seed=settings.seed,
         batch_bytes=settings.batch_bytes or BATCH_BYTES,
         progress=settings.progress,
@@ -209,6 +221,7 @@ def _by_scorer(parts: Parts, problem: Problem, settings: Settings) -> Scores:
         "outcomes": lambda: _outcomes(parts.recipe, problem, settings),
         "folds": lambda: functools.partial(folds_of, problem.queries, seed=settings.seed),
         "seed": lambda: settings.seed,
+        "workplace": settings.place,
     }
     scores: Scores = _bind(step, offered)(problem)
     return scores
@@ -248,11 +261,11 @@ def _bind(
     """Return the step's function with its parameters and what it asks to be handed; classes are fitted."""
     description = steps.find(step.stage, step.name)
     function = steps.resolve(step)
+    given = {name: make() for name, make in offered.items() if name in description.handed}
     if description.fitted:
-        machine: Callable[..., Any] = function(**step.parameters)
+        machine: Callable[..., Any] = function(**step.parameters, **given)
         machine.fit(fit_on)  # type: ignore[attr-defined]
         return machine
-    given = {name: make() for name, make in offered.items() if name in description.handed}
     return functools.partial(function, **step.parameters, **given)
 
 

@@ -20,6 +20,7 @@ Spec = str | dict[str, Any]
 Chain = Spec | list[Spec]
 REPLACED_BY = {"scorer": ("pool", "calibrate"), "pool": ("scorer",)}
 PANELS = "panels.toml"
+LEARNING = "effort"  # the parameter of every step that trains a network
 
 
 class Strict(BaseModel):
@@ -139,6 +140,24 @@ def needs_weights(recipe: Recipe) -> bool:
     asked = scorer is None or {"features", "compare"} & set(steps.find("scorer", scorer.name).handed)
     named = any("networks" in steps.find("features", step.name).handed for step in recipe.chain("features"))
     return (bool(asked) and named) or any(needs_weights(member) for member in recipe.members.values())
+
+
+def learns(recipe: Recipe) -> bool:
+    """Return whether a recipe or one that it joins has a network of its own, which needs torch."""
+    own = any("workplace" in steps.find(step.stage, step.name).handed for step in recipe.steps)
+    return own or any(map(learns, recipe.members.values()))
+
+
+def with_effort(recipe: Recipe, effort: str) -> Recipe:
+    """Return a recipe whose networks are trained with another effort: full, small or tiny."""
+    changed = tuple(
+        replace(step, parameters={**step.parameters, LEARNING: effort})
+        if LEARNING in steps.find(step.stage, step.name).parameters
+        else step
+        for step in recipe.steps
+    )
+    members = {variant: with_effort(member, effort) for variant, member in recipe.members.items()}
+    return replace(recipe, steps=changed, members=members)
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -18,11 +18,16 @@ Task = Literal["membership", "attribution"]
 Count = Annotated[int, annotated_types.Ge(1)]
 Share = Annotated[float, annotated_types.Interval(ge=0, le=1)]
 Side = Literal["both", "queries", "generated"]
+Progress = Callable[[str, int, int], None]
 STAGES = ("prepare", "features", "similarity", "pool", "calibrate", "scorer", "decide")
 
 
 class BadInput(ValueError):
     """A problem the user can mend; its text is one line: what, where, what to do."""
+
+
+def silent(_label: str, _done: int, _total: int) -> None:
+    """Report no progress."""
 
 
 def digest_of(*parts: object) -> str:

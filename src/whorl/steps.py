@@ -26,6 +26,7 @@ HANDED = frozenset({"image", "images", "queries", "gallery", "block", "own", "re
     "folds",
     "networks",
     "seed",
+    "workplace",
 }
 
 

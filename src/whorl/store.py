@@ -16,7 +16,8 @@ import secrets
 import shutil
 import time
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,27 @@ from whorl.records import Array, BadInput, Scores
 MAGIC = b"whorl.store/1 "
 PARTIAL = ".partial"
 STALE_SECONDS = 3600.0
+SHELF_BYTES = 1024 * 2**20
 RUN = secrets.token_hex(4)
+
+
+class Shelf:
+    """Features kept for the next recipe, the longest unused thrown out first."""
+
+    def __init__(self, limit: int = SHELF_BYTES) -> None:
+        self.limit = limit
+        self.kept: OrderedDict[str, Array] = OrderedDict()
+
+    def get(self, key: str, make: Callable[[], Array]) -> Array:
+        """Return what is kept under a key, or make and keep it."""
+        if key in self.kept:
+            self.kept.move_to_end(key)
+            return self.kept[key]
+        made = make()
+        self.kept[key] = made
+        while sum(array.nbytes for array in self.kept.values()) > self.limit and len(self.kept) > 1:
+            self.kept.popitem(last=False)
+        return made
 
 
 @dataclass(frozen=True)

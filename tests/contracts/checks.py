@@ -6,6 +6,7 @@ A step is checked inside a recipe made for it: the plainest steps around it on t
 from __future__ import annotations
 
 import ast
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -19,6 +20,7 @@ from contracts.problems import Toy
 from whorl import pipeline, recipes, steps
 from whorl.compare import DEFAULT_BLOCK_BYTES
 from whorl.extraction import uses_network
+from whorl.learning.workplace import Workplace
 from whorl.pipeline import Settings
 from whorl.records import Array, Problem, Recipe, Scores, Step, Verdicts
 from whorl.steps import Description
@@ -44,7 +46,25 @@ PARAMETERS: dict[tuple[str, str], dict[str, Any]] = {
     ("pool", "share_within"): {"radius": 0.3},
     ("prepare", "crop"): {"size": 40},
     ("prepare", "resize"): {"size": 48},
+    ("scorer", "networks.transferred"): {"sure": 0.0},
 }
+GREY, ERRORS = Step("features", "pixels.grey"), Step("features", "latents.error_map", {"effort": "tiny"})
+AROUND |= {
+    ("scorer", name): {"features": GREY}
+    for name in (
+        "crops.matched",
+        "crops.replaced",
+        "errors.outliers",
+        "errors.outliers_of_two",
+        "grouping.trained",
+        "grouping.trained_pseudo",
+        "networks.classified",
+        "networks.transferred",
+        "relation.network",
+    )
+}
+AROUND |= {("scorer", f"errors.{name}"): {"features": ERRORS} for name in ("nearest_mean", "nearest_map")}
+ATTRIBUTION_STEPS = frozenset({"embeddings.makers"})
 ATTRIBUTION_FAMILIES = frozenset({"clustering", "grouping", "subsets"})
 JOINED = ("one", "other")
 
@@ -71,9 +91,12 @@ def around(step: Description) -> Recipe:
     """Make a recipe in which this step has plain neighbours."""
     key = (step.stage, step.name)
     parameters = dict(PARAMETERS.get(key, {}))
-    task: Any = "attribution" if step.name.split(".")[0] in ATTRIBUTION_FAMILIES else "membership"
+    if "effort" in step.parameters:
+        parameters["effort"] = "tiny"
+    own = step.name in ATTRIBUTION_STEPS or step.name.split(".")[0] in ATTRIBUTION_FAMILIES
+    task: Any = "attribution" if own else "membership"
     chosen = {**PLAIN, **AROUND.get(key, {})}
-    if task == "attribution":
+    if task == "attribution" and key not in AROUND:
         chosen["features"] = Step("features", "texture.lbp")
     members = {}
     if "outcomes" in step.handed:
@@ -108,7 +131,8 @@ def scoring(recipe: Recipe) -> str:
 
 
 def runnable(recipe: Recipe) -> Recipe:
-    """The recipe itself, or with plain features in place of a network whose weights are not here."""
+    """The recipe itself, its networks small, or plain features in place of one whose weights are not here."""
+    recipe = recipes.with_effort(recipe, "tiny")
     if not recipes.needs_weights(recipe):
         return recipe
     plain = {"membership": "pixels.thumbnail", "attribution": "texture.lbp"}[recipe.task]
@@ -134,13 +158,22 @@ def distinct(catalogue: Sequence[Recipe]) -> list[Recipe]:
 
 # Steps that need files of one's own; what they refuse is tested beside them.
 NEED_WEIGHTS = ("pretrained.backbone",)
+# Without torch what has a network of its own is only refused in words; that too is tested beside it.
+TORCH = all(importlib.util.find_spec(name) for name in ("torch", "safetensors"))
 STEPS = [around(step) for step in steps.describe_all() if step.name not in NEED_WEIGHTS]
+STEPS = [recipe for recipe in STEPS if TORCH or not recipes.learns(recipe)]
 LISTED = [recipes.load(name) for name in recipes.names()]
-CATALOGUE = distinct([runnable(recipe) for recipe in LISTED])
+CATALOGUE = distinct([runnable(recipe) for recipe in LISTED if TORCH or not recipes.learns(recipe)])
 ALL = {recipe.name: recipe for recipe in [*STEPS, *CATALOGUE]}
 # Recipes that differ in their rule alone have the same scores: checks of scores look at the first of them.
 SCORED = {scoring(recipe): recipe.name for recipe in reversed(ALL.values())}
 SCORES = [name for name in ALL if name in SCORED.values()]
+
+
+def hasty(recipe: Recipe) -> bool:
+    """Whether a recipe or one that it joins trained a network as little as can be, just to see it run."""
+    own = any(step.parameters.get(recipes.LEARNING) == "tiny" for step in recipe.steps)
+    return own or any(map(hasty, recipe.members.values()))
 
 
 def is_transductive(recipe: Recipe, stages: Sequence[str] = ()) -> bool:
@@ -163,18 +196,23 @@ def scores(name: str) -> Scores:
 @cache
 def verdicts(name: str) -> Verdicts:
     """The verdicts of a recipe on its toy problem, in the usual settings."""
-    return pipeline.judge(ALL[name], scores(name), toy(ALL[name]), Settings())
+    return pipeline.judge(ALL[name], scores(name), toy(ALL[name]), settings())
 
 
 def run(recipe: Recipe, problem: Problem, block_bytes: int = DEFAULT_BLOCK_BYTES, seed: int = 0) -> Scores:
     """Score with settings of its own, so that nothing is shared with another run."""
-    return pipeline.score(recipe, problem, Settings(seed=seed, block_bytes=block_bytes))
+    return pipeline.score(recipe, problem, settings(seed, block_bytes))
 
 
 def labels(recipe: Recipe, problem: Problem, seed: int = 0) -> tuple[str, ...]:
     """Score and judge with settings of their own."""
-    settings = Settings(seed=seed)
-    return pipeline.judge(recipe, pipeline.score(recipe, problem, settings), problem, settings).labels
+    own = settings(seed)
+    return pipeline.judge(recipe, pipeline.score(recipe, problem, own), problem, own).labels
+
+
+def settings(seed: int = 0, block_bytes: int = DEFAULT_BLOCK_BYTES) -> Settings:
+    """Settings of a run of its own; two threads would only wait for one another on pictures so small."""
+    return Settings(seed=seed, block_bytes=block_bytes, workplace=Workplace(threads=1))
 
 
 def assert_same(one: Scores, other: Scores) -> None:

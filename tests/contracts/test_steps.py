@@ -33,6 +33,10 @@ def function(name: str) -> Any:
     step = DESCRIPTIONS[name]
     made = next(part for part in ALL[name].steps if part.stage == step.stage)
     target = steps.resolve(made)
+    if step.fitted:
+        machine = target(**made.parameters)
+        machine.fit(checks.toy(ALL[name]))
+        return machine
     return lambda *given, **more: target(*given, **made.parameters, **more)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from whorl.forge import generators, neural
 from whorl.forge.phantom import draw_hospital
-from whorl.forge.training import Running
+from whorl.learning.loop import Running
 from whorl.records import BadInput
 
 SIDE = 16

@@ -13,9 +13,9 @@ from scipy.stats import rankdata
 from contracts import problems
 from contracts.foreign import installed
 from whorl import compare, pipeline, recipes, steps
-from whorl.pipeline import Settings, Shelf
+from whorl.pipeline import Settings
 from whorl.records import Array, BadInput, Problem, Recipe, Scores, Step
-from whorl.store import Store
+from whorl.store import Shelf, Store
 
 TOY = problems.membership()
 PROBLEM = TOY.problem

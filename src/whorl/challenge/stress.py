@@ -14,9 +14,9 @@ import numpy as np
 
 from whorl import images, pipeline
 from whorl.challenge.editions import Edition
-from whorl.extraction import Shelf
 from whorl.pipeline import Settings
 from whorl.records import Answers, Array, Problem, Recipe
+from whorl.store import Shelf
 
 TOLERANCE = 1e-5
 ROUNDS = 5

@@ -12,10 +12,12 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from whorl.forge import networks
-from whorl.forge.networks import Upsampling, Weights
+from whorl.forge.networks import Upsampling
 from whorl.forge.neural import Draw, Neural, Scale, Size
 from whorl.forge.phantom import Pixels
-from whorl.forge.training import Course
+from whorl.learning import devices
+from whorl.learning.devices import Weights
+from whorl.learning.loop import Batch, Course
 
 Objective = Literal["dcgan", "wasserstein"]
 # For 64 pixels and two processor cores, 128 pixels and one GPU, 256 pixels and one GPU. A step of the
@@ -52,7 +54,7 @@ class Adversarial(Neural):
     def drawn(self, torch: Any, weights: Weights, draw: Draw) -> Pixels:
         """Return pictures made of standard Gaussian latents."""
         latents = draw.rng.standard_normal((draw.count, self.scale.latents), dtype=np.float32)
-        network = networks.loaded(torch, self.generator(torch, draw.side), weights, "generator")
+        network = devices.loaded(torch, self.generator(torch, draw.side), weights, "generator")
         return networks.in_batches(torch, network, latents, draw.device)
 
 
@@ -61,34 +63,38 @@ class Contest:
 
     def __init__(self, torch: Any, kind: Adversarial, course: Course) -> None:
         self.torch, self.kind, self.course = torch, kind, course
-        side, plain = course.members.shape[1], kind.objective == "dcgan"
+        side, plain = course.pictures.shape[1], kind.objective == "dcgan"
         self.generator = kind.generator(torch, side)
         # The penalty is on the gradient at each picture alone, so pictures must not be normalised together.
         self.critic = networks.encoder(torch, side, kind.scale.width, 1, normal=plain)
         self.networks: Mapping[str, Any] = {"generator": self.generator, "critic": self.critic}
         for network in self.networks.values():
             networks.draw_weights(torch, network)
-        networks.place(torch, self.networks, course.device)
+        devices.place(torch, self.networks, course.device)
         rate, betas = (2e-4, (0.5, 0.999)) if plain else (2e-4, (0.0, 0.9))
         self.optimisers: Mapping[str, Any] = {
             name: torch.optim.Adam(network.parameters(), rate, betas=betas, fused=True)
             for name, network in self.networks.items()
         }
 
-    def step(self, pictures: Any, noise: Any, done: float) -> float:
+    def step(self, batch: Batch) -> Any:
         """Teach the critic, and the generator by it; return how well the critic tells them apart."""
-        true = networks.on_scale(self.torch, pictures)
+        true = networks.on_scale(self.torch, batch.pictures)
         shape = (len(true), self.kind.scale.latents)
-        latents = self.torch.randn(shape, generator=noise).to(true.device)
+        latents = self.torch.randn(shape, generator=batch.noise).to(true.device)
         if self.kind.objective == "dcgan":
             return self._deceive(true, latents)
-        return self._transport(true, latents, noise, done)
+        return self._transport(true, latents, batch.noise, batch.done)
 
-    def finished(self, averages: Weights) -> Weights:
+    def checked(self) -> float:
+        """Generators are judged by their pictures: nothing is held back."""
+        return 0.0
+
+    def finished(self, weights: Weights) -> Weights:
         """Return the generator."""
-        return {key: value for key, value in averages.items() if key.startswith("generator.")}
+        return {key: value for key, value in weights.items() if key.startswith("generator.")}
 
-    def _deceive(self, true: Any, latents: Any) -> float:
+    def _deceive(self, true: Any, latents: Any) -> Any:
         """One step of DCGAN: cross-entropy of the critic, then of the generator that wants it wrong."""
         soft = self.torch.nn.functional.softplus
         made = self.generator(latents)
@@ -96,9 +102,9 @@ class Contest:
         loss = REAL * soft(-real).mean() + (1.0 - REAL) * soft(real).mean() + soft(false).mean()
         self._learn("critic", loss)
         self._learn("generator", soft(-self._judged(made)).mean())
-        return float(loss.detach())
+        return loss.detach()
 
-    def _transport(self, true: Any, latents: Any, noise: Any, done: float) -> float:
+    def _transport(self, true: Any, latents: Any, noise: Any, done: float) -> Any:
         """One step of the critic towards the distance of the two; every so often one of the generator."""
         torch = self.torch
         turn = round(done * self.course.steps) % TURNS == TURNS - 1
@@ -112,7 +118,7 @@ class Contest:
         self._learn("critic", PENALTY * penalty - distance)
         if turn:
             self._learn("generator", -self._judged(made).mean())
-        return float(distance.detach())
+        return distance.detach()
 
     def _judged(self, made: Any) -> Any:
         """Return the critic's opinion, its own weights out of the sum: they are not to learn from it."""

@@ -16,10 +16,11 @@ import numpy as np
 
 from whorl.forge import denoising, networks
 from whorl.forge.denoising import Shape
-from whorl.forge.networks import Weights
 from whorl.forge.neural import Draw, Neural, Scale, Size
 from whorl.forge.phantom import Pixels
-from whorl.forge.training import Course
+from whorl.learning import devices
+from whorl.learning.devices import Weights
+from whorl.learning.loop import Batch, Course
 from whorl.records import BadInput
 
 # For 64 pixels and two processor cores, 128 pixels and one GPU, 256 pixels and one GPU.
@@ -60,8 +61,8 @@ class Diffusion(Neural):
     def drawn(self, torch: Any, weights: Weights, draw: Draw) -> Pixels:
         """Return pictures made of noise, a part of it taken off at a time."""
         form = self.form(draw.side)
-        layers = networks.loaded(torch, denoising.built(torch, form), weights, "denoiser")
-        networks.place(torch, {"denoiser": layers}, draw.device)
+        layers = devices.loaded(torch, denoising.built(torch, form), weights, "denoiser")
+        devices.place(torch, {"denoiser": layers}, draw.device)
         made = []
         for start in range(0, draw.count, BATCH):
             size = (min(BATCH, draw.count - start), 1, draw.side, draw.side)
@@ -91,36 +92,40 @@ class Denoising:
 
     def __init__(self, torch: Any, kind: Diffusion, course: Course) -> None:
         self.torch = torch
-        self.form = kind.form(course.members.shape[1])
+        self.form = kind.form(course.pictures.shape[1])
         self.layers = denoising.built(torch, self.form)
         self.networks: Mapping[str, Any] = {"denoiser": self.layers}
-        networks.place(torch, self.networks, course.device)
+        devices.place(torch, self.networks, course.device)
         only = torch.optim.Adam(self.layers.parameters(), RATE, betas=(0.9, 0.99), fused=True)
         self.optimisers: Mapping[str, Any] = {"only": only}
 
-    def step(self, pictures: Any, noise: Any, done: float) -> float:
+    def step(self, batch: Batch) -> Any:
         """Lower the error of the velocity, at times that cover the way evenly."""
         torch = self.torch
-        true = networks.on_scale(torch, pictures)
+        true = networks.on_scale(torch, batch.pictures)
         count = len(true)
-        added = torch.randn(true.shape, generator=noise).to(true.device)
-        even = (torch.arange(count) + torch.rand(count, generator=noise)) / count
+        added = torch.randn(true.shape, generator=batch.noise).to(true.device)
+        even = (torch.arange(count) + torch.rand(count, generator=batch.noise)) / count
         times = (EDGE + (1.0 - 2.0 * EDGE) * even).to(true.device)
         angle = times[:, None, None, None] * (math.pi / 2.0)
         noisy = angle.cos() * true + angle.sin() * added
         wanted = angle.cos() * added - angle.sin() * true
         loss = (denoising.velocity(torch, self.layers, self.form, noisy, times) - wanted).square().mean()
         optimiser = self.optimisers["only"]
-        networks.set_rate(optimiser, RATE, done, WARM)
+        devices.set_rate(optimiser, RATE, batch.done, WARM)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.layers.parameters(), STEEPEST)
         optimiser.step()
-        return float(loss.detach())
+        return loss.detach()
 
-    def finished(self, averages: Weights) -> Weights:
+    def checked(self) -> float:
+        """Generators are judged by their pictures: nothing is held back."""
+        return 0.0
+
+    def finished(self, weights: Weights) -> Weights:
         """Return the denoiser."""
-        return averages
+        return weights
 
 
 def _shares(time: float) -> tuple[float, float]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -14,22 +11,10 @@ from whorl.forge.phantom import Pixels
 from whorl.records import BadInput
 
 Upsampling = Literal["transposed", "nearest", "bilinear", "shuffle"]
-Device = Literal["auto", "cpu", "gpu"]
-Weights = Mapping[str, NDArray[Any]]
 SLOPE = 0.2  # of the leaky rectifier
 WIDEST = 8  # times the width, in the layer of fewest pixels
 SMALLEST = 4  # pixels along a side of the coarsest layer, at least
 BATCH = 128  # pictures made at a time
-
-
-def torch_or_refusal() -> Any:
-    """Return torch, or say how to get it."""
-    try:
-        import safetensors.numpy  # noqa: F401
-        import torch
-    except ImportError:
-        raise BadInput("this generator needs torch: pip install 'whorl[deep]'") from None
-    return torch
 
 
 def doublings(size: int) -> int:
@@ -81,24 +66,11 @@ def encoder(torch: Any, size: int, width: int, outputs: int, normal: bool) -> An
     return layers.Sequential(*stack, layers.Flatten(), layers.Linear(last, outputs))
 
 
-def place(torch: Any, stacks: Mapping[str, Any], device: str) -> None:
-    """Move networks to where they compute, their channels side by side: that is what convolutions like."""
-    for network in stacks.values():
-        network.to(device=device, memory_format=torch.channels_last)
-
-
 def draw_weights(torch: Any, network: Any) -> None:
     """Draw the weights of the convolutions as DCGAN does: a narrow Gaussian."""
     for layer in network.modules():
         if isinstance(layer, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)):
             torch.nn.init.normal_(layer.weight, 0.0, 0.02)
-
-
-def set_rate(optimiser: Any, highest: float, done: float, warm: float) -> None:
-    """Set the rate of learning: it rises at first, and falls along a cosine to a hundredth."""
-    rise = min(1.0, done / warm + 0.01)
-    for group in optimiser.param_groups:
-        group["lr"] = highest * rise * (0.01 + 0.99 * math.cos(math.pi * done / 2.0) ** 2)
 
 
 def on_scale(torch: Any, pixels: Any) -> Any:
@@ -121,47 +93,6 @@ def in_batches(torch: Any, network: Any, latents: NDArray[np.float32], device: s
         for start in range(0, len(latents), BATCH):
             made.append(as_pixels(network(torch.from_numpy(latents[start : start + BATCH]).to(device))))
     return np.concatenate(made)
-
-
-def loaded(torch: Any, network: Any, weights: Weights, name: str) -> Any:
-    """Return the network with the weights whose names begin with its own."""
-    own = {
-        key.removeprefix(f"{name}."): torch.from_numpy(np.array(value))
-        for key, value in weights.items()
-        if key.startswith(f"{name}.")
-    }
-    network.load_state_dict(own)
-    return network
-
-
-def chosen_device(torch: Any, device: Device) -> str:
-    """Return where to compute: a GPU that was asked for must be there."""
-    there = bool(torch.cuda.is_available())
-    if device == "gpu" and not there:
-        raise BadInput("device gpu: torch finds no GPU here; take device=cpu")
-    return "cuda" if there and device != "cpu" else "cpu"
-
-
-@contextmanager
-def steady(torch: Any, threads: int, seed: int) -> Iterator[None]:
-    """Compute the same way every time: a set number of threads, exact convolutions, weights from the seed.
-
-    What torch was set to before is set again afterwards, its random numbers included.
-    """
-    before, state = torch.get_num_threads(), torch.random.get_rng_state()
-    exact = torch.backends.cudnn.deterministic
-    torch.set_num_threads(threads)
-    # Numbers too small for their format cost a hundred times the time, and appear in long training.
-    torch.set_flush_denormal(True)
-    torch.backends.cudnn.deterministic = True
-    torch.random.default_generator.manual_seed(seed)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-        torch.set_flush_denormal(False)
-        torch.backends.cudnn.deterministic = exact
-        torch.random.set_rng_state(state)
 
 
 def _channels(size: int, width: int) -> tuple[int, ...]:

@@ -11,12 +11,14 @@ from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from whorl.forge import checkpoints, networks
-from whorl.forge.checkpoints import Kept
+from whorl.forge import networks
 from whorl.forge.classical import check_members
-from whorl.forge.networks import Device, Weights
 from whorl.forge.phantom import Pixels
-from whorl.forge.training import Course, Lesson, Running, train
+from whorl.learning import checkpoints, devices
+from whorl.learning.checkpoints import Kept
+from whorl.learning.deals import Epochs
+from whorl.learning.devices import Device, Weights
+from whorl.learning.loop import Course, Lesson, Running, train
 from whorl.records import BadInput
 
 Size = Literal["tiny", "small", "full"]
@@ -87,18 +89,19 @@ class Neural(ABC):
     def fit(self, images: Pixels, seed: int) -> FittedNeural:
         """Learn from the members (n, h, w), uint8."""
         check_members(images, 1, seed)
-        torch, side = networks.torch_or_refusal(), networks.side_of(images)
+        torch, side = devices.torch_or_refusal(), networks.side_of(images)
         if len(images) < 2:
             raise BadInput("one member is too few to train on: give at least two pictures")
-        device = networks.chosen_device(torch, self.device)
+        device = devices.chosen_device(torch, self.device)
         shown, scale, name = repeats(len(images), self.duplication, seed), self.scale, type(self).__name__
-        course = Course(name.lower(), images, shown, scale.steps, scale.batch, seed, device, self.settings)
+        deal = Epochs(shown, scale.batch, seed)
+        course = Course(name.lower(), images, deal, scale.steps, seed, device, self.settings)
 
         def glance(weights: Weights, count: int) -> Pixels:
             # Always of the same random numbers, so that one can see a picture become better.
             return self.drawn(torch, weights, Draw(side, count, np.random.default_rng(0), device))
 
-        with networks.steady(torch, self.threads, seed):
+        with devices.steady(torch, self.threads, seed):
             weights = train(torch, self.lesson(torch, course), course, self.running, glance)
         return FittedNeural(self, side, weights)
 
@@ -123,22 +126,22 @@ class FittedNeural:
         """Generate pictures (count, h, w)."""
         if count < 1 or seed < 0:
             raise BadInput(f"count {count}, seed {seed}: give a count of 1 or more and a seed of 0 or more")
-        torch = networks.torch_or_refusal()
-        device = networks.chosen_device(torch, self.kind.device)
-        with networks.steady(torch, self.kind.threads, seed):
+        torch = devices.torch_or_refusal()
+        device = devices.chosen_device(torch, self.kind.device)
+        with devices.steady(torch, self.kind.threads, seed):
             draw = Draw(self.side, count, np.random.default_rng(seed), device)
             return self.kind.drawn(torch, self.weights, draw)
 
     def save(self, folder: Path, name: str) -> None:
         """Write generator.json and its weights; `name` is what the kind is called."""
-        networks.torch_or_refusal()
+        devices.torch_or_refusal()
         facts = {"format": FORM, "generator": name, "settings": self.kind.settings, "side": self.side}
         checkpoints.write(folder, "generator", Kept(self.weights, facts))
 
 
 def read(folder: Path) -> Kept:
     """Return settings and weights as `save` wrote them; a damaged file is refused."""
-    networks.torch_or_refusal()
+    devices.torch_or_refusal()
     kept = checkpoints.read(folder, "generator")
     if kept is None or kept.facts.get("format") != FORM:
         raise BadInput(

@@ -16,6 +16,7 @@ from whorl.records import BadInput
 
 Pixels = NDArray[np.uint8]
 STEP = 0.025  # between neighbouring slices, as a share of the lungs' height
+LUNG = (-970.0, -600.0)  # Hounsfield units between which tissue is that of a lung
 SPAN = 0.5  # from the first slice to the last, at most
 
 
@@ -75,6 +76,15 @@ def draw_patient(seed: int, patient: int, slices: int, size: int) -> Pixels:
     return _scan(planes, scanner, grain)
 
 
+def lungs_of(seed: int, patient: int, size: int) -> NDArray[np.bool_]:
+    """Return where the tissue of the lungs is in the only slice of `draw_patient`, (size, size)."""
+    _check(seed, patient, 1, size)
+    person = build(np.random.default_rng([seed, patient, 0]))
+    level = min(max(person.traits["level"], 0.15), 0.95)
+    (plane,) = _tissue(person, np.linspace(level, level, 1), size)
+    return np.asarray((plane > LUNG[0]) & (plane < LUNG[1]))
+
+
 def _check(seed: int, patient: int, slices: int, size: int) -> None:
     if seed < 0 or patient < 0:
         raise BadInput(f"seed {seed}, patient {patient}: both must be 0 or more")
@@ -118,7 +128,7 @@ def _add_texture(planes: Plane, levels: NDArray[np.float64], rng: np.random.Gene
     for plane, level in zip(planes, levels, strict=True):
         turn = 9.0 * (level - levels.mean())
         mottle = np.float32(np.cos(turn)) * first + np.float32(np.sin(turn)) * second
-        inside = (plane > -970.0) & (plane < -600.0)
+        inside = (plane > LUNG[0]) & (plane < LUNG[1])
         mottle *= np.where(inside, lung, soft * (plane > -200.0))
         mottle += inside * gravity
         plane += mottle

@@ -13,10 +13,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from whorl.forge import networks
-from whorl.forge.networks import Upsampling, Weights
+from whorl.forge.networks import Upsampling
 from whorl.forge.neural import Draw, Neural, Scale, Size
 from whorl.forge.phantom import Pixels
-from whorl.forge.training import Course
+from whorl.learning import devices
+from whorl.learning.deals import Epochs
+from whorl.learning.devices import Weights
+from whorl.learning.loop import Batch, Course
 from whorl.records import BadInput
 
 # For 64 pixels and two processor cores, 128 pixels and one GPU, 256 pixels and one GPU.
@@ -62,7 +65,7 @@ class Variational(Neural):
         """Return pictures decoded from the Gaussian of all encodings."""
         middle, root = weights["density.middle"], weights["density.root"]
         latents = middle + draw.rng.standard_normal((draw.count, len(middle))) @ root.T
-        network = networks.loaded(torch, self.decoder(torch, draw.side), weights, "decoder")
+        network = devices.loaded(torch, self.decoder(torch, draw.side), weights, "decoder")
         return networks.in_batches(torch, network, latents.astype(np.float32), draw.device)
 
 
@@ -71,39 +74,43 @@ class Encoding:
 
     def __init__(self, torch: Any, kind: Variational, course: Course) -> None:
         self.torch, self.kind, self.course = torch, kind, course
-        scale, side = kind.scale, course.members.shape[1]
+        scale, side = kind.scale, course.pictures.shape[1]
         self.encoder = networks.encoder(torch, side, scale.width, 2 * scale.latents, normal=False)
         self.decoder = kind.decoder(torch, side)
         self.networks: Mapping[str, Any] = {"encoder": self.encoder, "decoder": self.decoder}
-        networks.place(torch, self.networks, course.device)
+        devices.place(torch, self.networks, course.device)
         self.weights = [one for network in self.networks.values() for one in network.parameters()]
         both = torch.optim.Adam(self.weights, RATE, betas=(0.9, 0.99), fused=True)
         self.optimisers: Mapping[str, Any] = {"both": both}
 
-    def step(self, pictures: Any, noise: Any, done: float) -> float:
+    def step(self, batch: Batch) -> Any:
         """Lower the error of the picture, in units of the tolerance, plus the divergence from the prior."""
-        torch, true = self.torch, networks.on_scale(self.torch, pictures)
+        torch, true = self.torch, networks.on_scale(self.torch, batch.pictures)
         mean, spread = self._encoded(self.encoder, true)
-        drawn = torch.randn(mean.shape, generator=noise).to(mean.device)
+        drawn = torch.randn(mean.shape, generator=batch.noise).to(mean.device)
         made = self.decoder(mean + drawn * (spread / 2.0).exp())
         tolerance = self.kind.tolerance / 127.5
         missed = (made - true).square().sum((1, 2, 3)).mean() / (2.0 * tolerance**2)
         divergence = (mean.square() + spread.exp() - 1.0 - spread).sum(1).mean() / 2.0
         loss = (missed + divergence) / true[0].numel()
         optimiser = self.optimisers["both"]
-        networks.set_rate(optimiser, RATE, done, WARM)
+        devices.set_rate(optimiser, RATE, batch.done, WARM)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.weights, STEEPEST)
         optimiser.step()
-        return float(loss.detach())
+        return loss.detach()
 
-    def finished(self, averages: Weights) -> Weights:
+    def checked(self) -> float:
+        """Generators are judged by their pictures: nothing is held back."""
+        return 0.0
+
+    def finished(self, weights: Weights) -> Weights:
         """Return the decoder, and mean and root of the covariance of all encodings, weighted as shown."""
-        torch, device, members = self.torch, self.course.device, self.course.members
+        torch, device, members = self.torch, self.course.device, self.course.pictures
         side, scale = members.shape[1], self.kind.scale
         network = networks.encoder(torch, side, scale.width, 2 * scale.latents, normal=False)
-        network = networks.loaded(torch, network, averages, "encoder").to(device)
+        network = devices.loaded(torch, network, weights, "encoder").to(device)
         means, spreads = [], []
         with torch.no_grad():
             for start in range(0, len(members), networks.BATCH):
@@ -111,7 +118,8 @@ class Encoding:
                 mean, spread = self._encoded(network, networks.on_scale(torch, batch))
                 means.append(mean.cpu().numpy().astype(np.float64))
                 spreads.append(spread.exp().cpu().numpy().astype(np.float64))
-        shown = self.course.shown
+        deal = self.course.deal
+        shown = deal.shown if isinstance(deal, Epochs) else np.ones(len(members), np.int64)
         encodings = np.concatenate(means)
         # Each encoding is a Gaussian: their own variances belong to the density of all.
         own = np.average(np.concatenate(spreads), axis=0, weights=shown)
@@ -120,7 +128,7 @@ class Encoding:
             "density.middle": np.average(encodings, axis=0, weights=shown),
             "density.root": np.linalg.cholesky(covariance),
         }
-        return {**{key: value for key, value in averages.items() if key.startswith("decoder.")}, **density}
+        return {**{key: value for key, value in weights.items() if key.startswith("decoder.")}, **density}
 
     def _encoded(self, network: Any, pictures: Any) -> tuple[Any, Any]:
         """Return mean and logarithm of the variance of each latent, (n, latents) each."""

@@ -11,10 +11,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from whorl.learning.compression import Pace, codes
+from whorl.learning.effort import Effort
+from whorl.learning.workplace import ALONE, Workplace
 from whorl.records import Array, Count, Floats, ImageSet, Problem, Scores, group_count
 
 VERSION = 2
-TRANSDUCTIVE = ("kmeans", "ward", "gmm", "tsne", "dbscan", "hdbscan")
+TRANSDUCTIVE = ("kmeans", "ward", "gmm", "tsne", "dbscan", "hdbscan", "encoded", "mismatched")
 Features = Callable[[ImageSet], Array]
 
 
@@ -145,6 +148,41 @@ def hdbscan(
     size = int(np.clip(least, 2, max(2, len(vectors) - 1)))
     model = HDBSCAN(min_cluster_size=size, allow_single_cluster=True, copy=True)
     return _table(problem, _adopt(vectors, model.fit_predict(vectors))[places])
+
+
+def encoded(
+    problem: Problem,
+    features: Features,
+    seed: int = 0,
+    clusters: int | None = None,
+    grouping: Literal["ward", "kmeans"] = "ward",
+    epochs: Count = 50,
+    batch: Count = 32,
+    rate: float = 1e-3,
+    effort: Effort = "full",
+    workplace: Workplace = ALONE,
+) -> Scores:
+    """Ward linkage or k-means on 32 numbers that an encoder makes of the features (Csmorgan 2024).
+
+    Problem with n queries -> Scores (n, clusters), 1 for the cluster of each query.
+    """
+    pace = Pace(epochs, batch, rate, effort, seed)
+
+    def short(images: ImageSet) -> Array:
+        return codes(features(images), pace, workplace)
+
+    chosen = ward if grouping == "ward" else kmeans
+    return chosen(problem, short, seed, clusters)
+
+
+def mismatched(problem: Problem, features: Features, seed: int = 0, clusters: int | None = None) -> Scores:
+    """K-means whose answers are handed to the files in another order: what a shuffling loader does.
+
+    Problem with n queries -> Scores (n, clusters), 1 for the cluster of some query.
+    """
+    found = kmeans(problem, features, seed, clusters)
+    order = np.random.default_rng([seed, 7]).permutation(len(found.values))
+    return Scores(found.ids, found.groups, found.values[order], found.nearest)
 
 
 def _vectors(

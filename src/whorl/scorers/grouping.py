@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from whorl.learning import roles, transfer
+from whorl.learning.backbones import Weights
+from whorl.learning.classifiers import Form
+from whorl.learning.effort import LIMITS, Effort
+from whorl.learning.transfer import Pace, Stage
+from whorl.learning.workplace import ALONE, Workplace
 from whorl.records import Array, BadInput, Count, ImageSet, Problem, Scores, Share, Verdicts, group_count
 
 VERSION = 1
-TRANSDUCTIVE = ("pseudo", "vote", "rerank")
+TRANSDUCTIVE = ("pseudo", "vote", "rerank", "trained_pseudo")
 Features = Callable[[ImageSet], Array]
 Outcomes = Mapping[str, tuple[Scores, Verdicts]]
 
@@ -58,6 +66,70 @@ def pseudo(
     return _scores(problem, names, chances[np.argsort(order)])
 
 
+def trained(
+    problem: Problem,
+    features: Features,
+    seed: int = 0,
+    network: str = "resnet34",
+    weights: Weights = "pretrained",
+    size: Count = 224,
+    epochs: Count = 20,
+    batch: Count = 32,
+    rate: float = 1e-4,
+    effort: Effort = "full",
+    workplace: Workplace = ALONE,
+) -> Scores:
+    """Chances of the known generators under a network trained on their pictures; it cannot name a new one.
+
+    Problem with n queries -> Scores (n, known generators), rows sum to 1.
+    """
+    school = _School(network, weights, size, Pace(epochs, batch, rate, 0), effort, seed, workplace)
+    found, names, stage = school.known(problem, features)
+    asked = roles.sized(features(problem.queries), school.form.side)
+    return _scores(problem, names, _chances(school.judged(found, stage, asked)[:, : len(names)]))
+
+
+def trained_pseudo(
+    problem: Problem,
+    features: Features,
+    seed: int = 0,
+    network: str = "resnet34",
+    weights: Weights = "pretrained",
+    clusters: int | None = None,
+    added: Count = 200,
+    size: Count = 224,
+    epochs: Count = 20,
+    batch: Count = 32,
+    rate: float = 1e-4,
+    effort: Effort = "full",
+    workplace: Workplace = ALONE,
+) -> Scores:
+    """As `trained`, then trained again with the `added` most central queries of groups that are nobody's.
+
+    Problem with n queries -> Scores (n, generators), rows sum to 1. Groups are those of k-means on what the
+    network sees before its last layer.
+    """
+    school = _School(network, weights, size, Pace(epochs, batch, rate, 0), effort, seed, workplace)
+    found, names, stage = school.known(problem, features)
+    asked = roles.sized(features(problem.queries), school.form.side)
+    order = np.asarray(sorted(range(len(asked)), key=lambda row: asked[row].tobytes()))
+    own, shown = (school.seen(found, stage, one) for one in (asked[order], stage.pictures))
+    from sklearn.cluster import KMeans
+
+    model = KMeans(group_count(problem, clusters), n_init=10, random_state=seed).fit(own)
+    apart = ((own - model.cluster_centers_[model.labels_]) ** 2).sum(axis=1)
+    pictures, labels = [stage.pictures], list(stage.labels)
+    for cluster in _unmatched(model.cluster_centers_, _means(shown, stage.labels)):
+        members = np.flatnonzero(model.labels_ == cluster)
+        central = members[np.argsort(apart[members], kind="stable")[:added]]
+        pictures.append(asked[order][central])
+        labels += [len(names)] * len(central)
+        names = [*names, _new_name(names)]
+    again = Stage("pseudo-labels", np.concatenate(pictures), tuple(labels))
+    found = school.learnt([stage, again])
+    return _scores(problem, names, _chances(school.judged(found, again, asked)[:, : len(names)]))
+
+
 def vote(problem: Problem, outcomes: Outcomes, recipes: Sequence[str] = ()) -> Scores:
     """Share of the recipes that put a query into each group, the groups named alike (Hungarian).
 
@@ -101,6 +173,48 @@ def rerank(
     apart = distance @ member / member.sum(axis=0)
     nearest = np.where(member.any(axis=1), member.argmax(axis=1), apart.argmin(axis=1))
     return _by_size(problem, np.eye(member.shape[1])[nearest[place.reshape(-1)]])
+
+
+class _School:
+    """A network, how it is trained, and what it learns from the development part."""
+
+    def __init__(
+        self,
+        network: str,
+        weights: Weights,
+        size: int,
+        pace: Pace,
+        effort: Effort,
+        seed: int,
+        workplace: Workplace,
+    ) -> None:
+        limits = LIMITS[effort]
+        self.form = Form(network, min(size, limits.side), limits, weights)
+        self.pace = replace(pace, batch=min(pace.batch, limits.batch), most=limits.steps)
+        self.seed, self.workplace = seed, workplace
+
+    def known(self, problem: Problem, features: Features) -> tuple[Any, list[str], Stage]:
+        """Train on the generators of the development part; return weights, names and what was shown."""
+        pictures = roles.makers(problem, self.form.side, features)
+        names = sorted(pictures.rows)
+        labels = roles.labels_of(pictures, names).tolist()
+        stage = Stage("development", pictures.pictures, tuple(labels))
+        return self.learnt([stage]), names, stage
+
+    def learnt(self, path: Sequence[Stage]) -> Any:
+        return transfer.learnt(self.form, path, self.pace, self.seed, self.workplace)
+
+    def judged(self, found: Any, stage: Stage, pictures: Array) -> Array:
+        return transfer.judged(self.form, found, stage.classes, pictures, self.workplace)
+
+    def seen(self, found: Any, stage: Stage, pictures: Array) -> Array:
+        made = transfer.seen(self.form, found, stage.classes, pictures, self.workplace)
+        return np.asarray(made, np.float64)
+
+
+def _chances(numbers: Array) -> Array:
+    raised = np.exp(numbers.astype(np.float64) - numbers.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
 def _development(problem: Problem, features: Features, width: int) -> tuple[Array, list[str]]:

@@ -61,6 +61,12 @@ def read(folder: Path, name: str) -> Kept | None:
         return None
 
 
+def remove(folder: Path, name: str) -> None:
+    """Remove what was written under a name."""
+    for file in (folder / f"{name}.json", *folder.glob(f"{name}-*.safetensors")):
+        file.unlink(missing_ok=True)
+
+
 def tidy(folder: Path) -> None:
     """Remove what killed runs left half-written."""
     if folder.is_dir():

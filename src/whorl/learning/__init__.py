@@ -1,0 +1,1 @@
+"""Networks that learn: one training loop for generators and for published systems."""

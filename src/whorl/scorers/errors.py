@@ -1,0 +1,151 @@
+"""Scorers by how well an autoencoder makes a picture again: outlier rules and nearest class means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from whorl.learning import autoencoders as networks
+from whorl.learning import roles
+from whorl.learning.autoencoders import Block
+from whorl.learning.deals import Deal, Epochs, Together, per_epoch
+from whorl.learning.effort import LIMITS, Effort
+from whorl.learning.workplace import ALONE, Task, Workplace, learn, loaded, outputs
+from whorl.records import Array, Count, ImageSet, Problem, Scores, Share, one_column
+
+VERSION = 1
+TRANSDUCTIVE = ("outliers_of_two",)
+Features = Callable[[ImageSet], Array]
+
+
+def outliers(
+    problem: Problem,
+    features: Features,
+    seed: int = 0,
+    blocks: Block = "plain",
+    held: Share = 0.05,
+    deviations: float = 3.0,
+    epochs: Count = 200,
+    batch: Count = 32,
+    rate: float = 1e-4,
+    effort: Effort = "full",
+    workplace: Workplace = ALONE,
+) -> Scores:
+    """How far a query's error stays below that of held-out generated pictures (VCMI 2023, basic).
+
+    Problem with n queries and g groups -> Scores (n, g), above 0 = used. An autoencoder learns a group's
+    pictures but for a share; the cut is the mean of the share's errors and so many of their deviations.
+    """
+    limits = LIMITS[effort]
+    side, size = min(networks.SIDE, limits.side), min(batch, limits.batch)
+
+    def build(torch: Any) -> Any:
+        return networks.several(torch, side, limits, blocks, 1)
+
+    values = np.empty((len(problem.queries), len(problem.generated)), np.float32)
+    queries = roles.sized(features(problem.queries), side)
+    for column, images in enumerate(problem.generated.values()):
+        made = roles.gathered({"generated": features(images)}, side).pictures
+        kept = max(1, round(held * len(made)))
+        shown = made[kept:] if len(made) > kept else made
+        task = Task(
+            "outliers",
+            shown,
+            Epochs(np.ones(len(shown), np.int64), size, seed),
+            min(epochs * per_epoch(len(shown), size), limits.steps),
+            seed,
+            {"blocks": blocks, "rate": rate, "narrow": limits.narrow},
+        )
+        weights = learn(
+            task,
+            lambda torch, course: networks.plain_lesson(torch, course, build(torch), networks.SIGNED, rate),
+            workplace,
+        )
+        network = loaded(build, weights, "network", workplace)
+        apart, usual = (_errors(network, stack, workplace) for stack in (queries, made[:kept]))
+        values[:, column] = usual.mean() + deviations * usual.std() - apart
+    return Scores(problem.queries.ids, tuple(problem.generated), values, np.full(values.shape, -1, np.int64))
+
+
+def outliers_of_two(
+    problem: Problem,
+    features: Features,
+    seed: int = 0,
+    blocks: Block = "plain",
+    deviations: float = 1.0,
+    epochs: Count = 200,
+    batch: Count = 32,
+    rate: float = 1e-4,
+    effort: Effort = "full",
+    workplace: Workplace = ALONE,
+) -> Scores:
+    """How far a query's error under the generated pictures' decoder stays below their own (VCMI 2023).
+
+    Problem with n queries and g groups -> Scores (n, g), above 0 = used. One encoder with a decoder for the
+    queries and one for a group's pictures; the cut is the mean of these' errors and a deviation.
+    """
+    limits = LIMITS[effort]
+    side, size = min(networks.SIDE, limits.side), min(batch, limits.batch)
+
+    def build(torch: Any) -> Any:
+        return networks.several(torch, side, limits, blocks, 2)
+
+    values = np.empty((len(problem.queries), len(problem.generated)), np.float32)
+    real = features(problem.queries)
+    for column, images in enumerate(problem.generated.values()):
+        known = roles.gathered({"queries": real, "generated": features(images)}, side)
+        deal: Deal = Together((known["queries"], known["generated"]), size, seed)
+        steps = min(epochs * per_epoch(len(real), size), limits.steps)
+        said = {"blocks": blocks, "rate": rate, "narrow": limits.narrow}
+        task = Task("outliers-of-two", known.pictures, deal, steps, seed, said)
+        weights = learn(
+            task, lambda torch, course: networks.split_lesson(torch, course, build(torch), rate), workplace
+        )
+        network = loaded(build, weights, "network", workplace)
+        apart = _errors(network, roles.sized(real, side), workplace)
+        usual = _errors(network, known.stack("generated"), workplace)
+        values[:, column] = usual.mean() + deviations * usual.std() - apart
+    return Scores(problem.queries.ids, tuple(problem.generated), values, np.full(values.shape, -1, np.int64))
+
+
+def nearest_mean(problem: Problem, features: Features) -> Scores:
+    """Whether a query's mean error is nearer to that of the used than of the not used (AI Multimedia Lab).
+
+    Problem with n queries -> Scores (n, 1), above 0 = used. Features (n, h, w): error maps.
+    """
+    used, unused = (stack.mean() for stack in _known(problem, features))
+    own = features(problem.queries).reshape(len(problem.queries), -1).mean(axis=1, dtype=np.float64)
+    return one_column(problem, np.abs(own - unused) - np.abs(own - used))
+
+
+def nearest_map(problem: Problem, features: Features, window: Count = 7) -> Scores:
+    """Whether a query's error map is more alike (SSIM) to the mean map of the used than of the not used.
+
+    Problem with n queries -> Scores (n, 1), above 0 = used. Features (n, h, w): error maps.
+    """
+    from skimage.metrics import structural_similarity
+
+    used, unused = (stack.mean(axis=0, dtype=np.float64) for stack in _known(problem, features))
+    reach = max(float(used.max()), float(unused.max()), 1e-12)
+    size = min(window, *used.shape)
+    said = {"win_size": size - 1 + size % 2, "data_range": reach}
+    gaps = [
+        structural_similarity(own, used, **said) - structural_similarity(own, unused, **said)
+        for own in features(problem.queries).astype(np.float64)
+    ]
+    return one_column(problem, np.asarray(gaps))
+
+
+def _known(problem: Problem, features: Features) -> tuple[Array, Array]:
+    """Error maps of the development part's used and not used pictures."""
+    part = roles.development(problem)
+    maps, used = features(part.problem.queries), part.used()
+    return maps[used], maps[~used]
+
+
+def _errors(network: Any, pictures: Array, workplace: Workplace) -> Array:
+    """Mean squared error of every picture, (n,)."""
+    maps = outputs(networks.errors(network, networks.SIGNED), pictures, networks.SIGNED, workplace)
+    return np.asarray(maps.mean(axis=(1, 2), dtype=np.float64))
