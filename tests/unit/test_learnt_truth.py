@@ -154,11 +154,14 @@ def bag() -> tuple[Problem, list[str]]:
     return question, [kinds[place // 15] for place in order]
 
 
-def test_generators_learnt_are_grouped_and_a_shuffled_order_loses_them(longer: None) -> None:
+def test_generators_learnt_are_grouped_and_a_shuffled_order_loses_them(
+    longer: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(effort.LIMITS, "tiny", replace(effort.LIMITS["tiny"], steps=150))
     problem, truth = bag()
     found = {}
     for name in ("clustering.kmeans", "clustering.mismatched"):
-        makers = ("features", "embeddings.makers", {"network": "three-layer", "rate": 5e-3})
+        makers = ("features", "embeddings.makers", {"rate": 1e-3})
         made = recipe("attribution", makers, ("scorer", name, {}))
         labels = scored(made, problem).argmax(axis=1).astype(str)
         found[name] = adjusted_rand_index(truth, labels.tolist())
