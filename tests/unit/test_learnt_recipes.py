@@ -159,7 +159,10 @@ def test_pictures_of_another_size_and_order_and_name_learn_the_same(torch: objec
 def test_without_pretrained_weights_a_recipe_stops_in_words(
     torch: object, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("timm")
+    try:
+        import timm  # noqa: F401
+    except (ImportError, RuntimeError) as error:  # a torchvision that does not fit the torch beside it
+        pytest.skip(f"timm cannot be imported: {error}")
     monkeypatch.delenv("WHORL_WEIGHTS", raising=False)
     with pytest.raises(BadInput, match=r"trains 'resnet\d+' further and needs its weights") as caught:
         score(recipes.load(name))

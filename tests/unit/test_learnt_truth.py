@@ -107,6 +107,13 @@ def test_used_and_not_used_that_differ_are_told_apart(longer: None, steps: list)
     assert problems.auc(values[:, 0], truth) > 0.9
 
 
+def test_the_relation_network_learns_who_was_used(longer: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(effort.LIMITS, "tiny", replace(effort.LIMITS["tiny"], steps=120))
+    problem, truth = membership()
+    made = recipe("membership", GREY, ("scorer", "relation.network", {"rate": 3e-3, "batch": 16}))
+    assert problems.auc(scored(made, problem)[:, 0], truth) > 0.7
+
+
 def test_error_maps_go_to_the_nearer_mean_and_the_more_alike_map() -> None:
     problem, truth = membership()
     rng = np.random.default_rng(4)
@@ -147,11 +154,14 @@ def bag() -> tuple[Problem, list[str]]:
     return question, [kinds[place // 15] for place in order]
 
 
-def test_generators_learnt_are_grouped_and_a_shuffled_order_loses_them(longer: None) -> None:
+def test_generators_learnt_are_grouped_and_a_shuffled_order_loses_them(
+    longer: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(effort.LIMITS, "tiny", replace(effort.LIMITS["tiny"], steps=150))
     problem, truth = bag()
     found = {}
     for name in ("clustering.kmeans", "clustering.mismatched"):
-        makers = ("features", "embeddings.makers", {"rate": 2e-3})
+        makers = ("features", "embeddings.makers", {"rate": 1e-3})
         made = recipe("attribution", makers, ("scorer", name, {}))
         labels = scored(made, problem).argmax(axis=1).astype(str)
         found[name] = adjusted_rand_index(truth, labels.tolist())

@@ -74,6 +74,8 @@ def lung_mask(image: Array, workplace: Workplace, file: Path = FILE) -> NDArray[
 
     height, width = image.shape
     grey = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    if grey.min() == grey.max():
+        return np.zeros(image.shape, bool)
     small = np.asarray(Image.fromarray(grey).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
     found = outputs(_network(file, replace(workplace, running=UNWATCHED)), small[None], "unit", workplace)[0]
     wide = np.asarray(Image.fromarray(found).resize((width, height), Image.Resampling.BILINEAR))
