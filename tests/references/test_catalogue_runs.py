@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 import tomllib
 from collections.abc import Iterator
@@ -87,16 +88,19 @@ def test_a_run_is_found_by_its_whole_name() -> None:
 
 def _reported(recipe: Recipe) -> Iterator[tuple[str, str, float]]:
     run = re.split(r", | \(", recipe.run or "")[0].replace("run ", "submission ")
+    row = (recipe.run or "").partition(" (")[2].removesuffix(")")  # of a team's own cross-validation
     for key, value in recipe.reported.items():
-        yield run, key, value
+        yield row if key.startswith("cv_") else run, key, value
 
 
 def test_reported_figures_of_membership_are_those_of_the_published_table() -> None:
     printed: dict[tuple[str, str, str, str], float] = {}
     for row in rows():
         for key in ("f1", "accuracy", "recall", "precision", "mean_f1"):
-            if row[key] and row["source"].startswith("overview"):
-                printed[row["team"], row["run"], row["model"], key] = float(row[key])
+            own = row["protocol"].startswith("10-fold")
+            if row[key] and (own or row["source"].startswith("overview")):
+                name = f"cv_{key}" if own else key
+                printed[row["team"], row["run"], row["model"], name] = float(row[key])
     checked = 0
     for system, team in TEAMS.items():
         for recipe in of(system):
@@ -107,7 +111,9 @@ def test_reported_figures_of_membership_are_those_of_the_published_table() -> No
                     places = [(team, run, "1", "mean_f1"), (team, run, "", "f1")]
                 found = [printed[place] for place in places if place in printed]
                 if found or not run.startswith("submission"):
-                    assert found and found[0] == pytest.approx(value, abs=1e-9), (recipe.name, key)
+                    # A team's own four digits stand in the overview as three, rounded or cut.
+                    three = (value, round(value, 3), math.floor(1000 * value) / 1000)
+                    assert found and found[0] in three, (recipe.name, key)
                     checked += 1
     assert checked >= 200
 
