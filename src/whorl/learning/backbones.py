@@ -1,7 +1,7 @@
 """Pretrained networks to be trained further: the one place where their weights come from.
 
 `backbone` is the seam: it gives a network from grey pictures to vectors. Names are those of timm; weights
-are files of one's own, $WHORL_WEIGHTS/NAME.safetensors, and are never fetched.
+are files of one's own in the folder of the variable WHORL_WEIGHTS, and are never fetched.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from whorl.learning.effort import Limits
 from whorl.learning.layers import module
+from whorl.networks import building, weightfiles
+from whorl.networks.embedding import VARIABLE
 from whorl.records import BadInput
 
 Weights = Literal["pretrained", "random"]
@@ -23,10 +25,7 @@ SMALL = 8  # channels of the stand-in of tests
 
 def backbone(torch: Any, name: str, weights: Weights) -> tuple[Any, int]:
     """Return a network (n, 3, h, w) -> (n, width) without its last layer, and the width."""
-    try:
-        import timm
-    except ImportError:
-        raise BadInput("pretrained networks need the extra: pip install 'whorl[deep]'") from None
+    timm = building.timm_module()
     if name not in timm.list_models() and name.partition(".")[0] not in timm.list_models():
         raise BadInput(f"timm knows no network '{name}'")
     network = timm.create_model(name, pretrained=False, num_classes=0)
@@ -66,18 +65,14 @@ def _small(torch: Any) -> tuple[Any, int]:
 
 def _load(network: Any, name: str) -> None:
     """Give a network the weights of its file; every lack is one line that says what to do."""
-    from safetensors.torch import load_file
-
-    folder = os.environ.get("WHORL_WEIGHTS", "")
-    file = Path(folder) / f"{name}.safetensors"
-    if not folder or not file.is_file():
-        place = f"{file} is missing" if folder else "WHORL_WEIGHTS is not set"
+    folder = os.environ.get(VARIABLE)
+    try:
+        if not folder:
+            raise BadInput(f"{VARIABLE} is not set")
+        files = weightfiles.files_of(name, Path(folder))
+    except BadInput as error:
         raise BadInput(
-            f"this recipe trains '{name}' further and needs its weights: {place}; "
+            f"this recipe trains '{name}' further and needs its weights: {error}; "
             'or start from random ones with weights = "random" in a recipe of your own'
-        )
-    state = {key: value for key, value in load_file(file).items() if key in network.state_dict()}
-    lacking = set(network.state_dict()) - set(state)
-    if lacking:
-        raise BadInput(f"{file}: not the weights of '{name}': {len(lacking)} of its tensors are missing")
-    network.load_state_dict(state)
+        ) from None
+    weightfiles.load(network, weightfiles.read(files), f"{files[0]}: not the weights of '{name}'")
