@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class autoencoder:
     def __init__(
         self,
         blocks: Block = "plain",
-        decoders: Literal[1, 2] = 1,
+        decoders: Count = 1,
         generated: int = 0,
         epochs: Count = 200,
         batch: Count = 32,
@@ -38,6 +38,8 @@ class autoencoder:
         seed: int = 0,
         workplace: Workplace = ALONE,
     ) -> None:
+        if decoders > 2:
+            raise BadInput(f"latents.autoencoder: {decoders} decoders; give 1 or 2")
         self.blocks, self.decoders, self.generated = blocks, decoders, generated
         self.epochs, self.batch, self.rate, self.limits = epochs, batch, rate, LIMITS[effort]
         self.seed, self.workplace, self.side = seed, workplace, min(networks.SIDE, LIMITS[effort].side)
