@@ -96,7 +96,7 @@ def test_agreement_in_words():
 
 
 def test_pictures_in_the_wrong_group_go_where_all_blocks_put_them():
-    """What separates two of three groups is one column in sixty, too little for few shared coordinates."""
+    """What separates two of three groups is one column in sixty, too little for the few shared coordinates."""
     random = np.random.default_rng(6)
     truth = np.repeat([0, 1, 2], 80)
     one, other = random.normal(size=(240, 60)), random.normal(size=(240, 60))
