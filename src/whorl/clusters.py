@@ -183,14 +183,9 @@ def places(bag: Bag) -> Array:
 
 
 def joined(bag: Bag) -> Array:
-    """Coordinates (n, components) in which every block has the same weight and content little; float64."""
-    return principal(beside(bag, BLOCK_COMPONENTS), COMPONENTS)
+    """Coordinates (n, components) in which every block has the same weight and content little; float64.
 
-
-def beside(bag: Bag, components: int) -> Array:
-    """Coordinates of every block, at most so many, of the same weight and side by side, (n, c); float64.
-
-    Every block is reduced on its own: a wide block would drown a narrow one.
+    Every block is reduced on its own first: a wide block would drown a narrow one.
     """
     parts = []
     for block, content in zip(bag.blocks, bag.content, strict=True):
@@ -200,9 +195,9 @@ def beside(bag: Bag, components: int) -> Array:
             continue
         scaled = (block[:, kept] - block[:, kept].mean(axis=0)) / spread[kept]
         noise = content[np.ix_(kept, kept)] / np.outer(spread[kept], spread[kept])
-        reduced = principal(_quieted(scaled, noise), components)
+        reduced = principal(_quieted(scaled, noise), BLOCK_COMPONENTS)
         parts.append(reduced / np.sqrt(max(float((reduced**2).sum(axis=1).mean()), 1e-12)))
-    return np.hstack(parts) if parts else np.zeros((len(bag), 1))
+    return principal(np.hstack(parts), COMPONENTS) if parts else np.zeros((len(bag), 1))
 
 
 def _levelled(where: Array) -> Array:

@@ -14,7 +14,7 @@ from itertools import combinations
 
 import numpy as np
 
-from whorl.clusters import LEAST, Bag, Part, beside, divide, in_two, labels_of, places
+from whorl.clusters import LEAST, Bag, Part, divide, in_two, labels_of, places
 from whorl.compare import Progress, silent
 from whorl.records import Array
 from whorl.separations import spreads_apart
@@ -26,7 +26,6 @@ PAIRS = 10  # looked at in coordinates of their own, after a look at all in thos
 LOOKED_AT = 150  # pictures of a group that worth is measured on
 PASSES = 2
 FOLDS = 5
-RICH = 48  # coordinates of every block in the end
 
 
 def told(bag: Bag, count: int, seed: int, progress: Progress = silent) -> Array:
@@ -53,7 +52,7 @@ def regrouped(bag: Bag, parts: list[Part], seed: int, progress: Progress = silen
     progress("mending", ROUNDS, ROUNDS)
     for _ in range(PASSES):
         labels = search.settled(labels)
-    return renumbered(search.renamed(labels))
+    return renumbered(labels)
 
 
 def renumbered(labels: Array) -> Array:
@@ -98,21 +97,6 @@ class Search:
             if min(again.sum(), (~again).sum()) >= LEAST:
                 labels = labels.copy()
                 labels[rows] = np.where(again, two, one)
-        return labels
-
-    def renamed(self, labels: Array) -> Array:
-        """Give every picture the group that a classifier of all blocks names, until it names them the same.
-
-        The few coordinates that cuts are made in leave out what separates only some groups.
-        """
-        where = beside(self.bag, min(RICH, max(len(labels) // (2 * len(self.bag.blocks)), 1)))
-        for _ in range(ROUNDS):
-            again = _cross_named(where, labels, self.seed)
-            if np.bincount(again, minlength=int(labels.max()) + 1)[np.unique(labels)].min() < LEAST:
-                break
-            if (again == labels).all():
-                break
-            labels = again
         return labels
 
     def _joins(self, labels: Array) -> list[tuple[float, int, int]]:

@@ -22,7 +22,7 @@ WORDS = {
     "cooccurrence.residuals": "co-occurrence",
     "texture.lbp": "local binary patterns",
 }
-TOLD = {"radius": "radius {}", "scale": "at 1/{} size", "quantum": "steps of {} grey levels"}
+TOLD = {"radius": "radius {}", "scale": "at 1/{} size"}
 
 
 def separations(

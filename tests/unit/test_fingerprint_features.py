@@ -134,7 +134,7 @@ def test_pictures_that_are_too_small_are_refused_in_one_line(block, size):
     ("block", "words"),
     [
         (partial(residuals, order=6), "give 1 to 5"),
-        (partial(residuals, quantum=0.0), "give a number above 0"),
+        (partial(residuals, step=0.0), "give a number above 0"),
         (partial(lbp, points=6, method="symmetric"), "4, 8, 12 or 16"),
     ],
 )

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from whorl.agreement import agreement
-from whorl.clusters import Bag, Part, places
+from whorl.clusters import Bag, Part
 from whorl.metrics import adjusted_rand_index
-from whorl.regrouping import Search, regrouped, renumbered, told, worth
+from whorl.regrouping import regrouped, renumbered, told, worth
 from whorl.report.attribution_view import agreement_lines
 
 
@@ -93,25 +93,3 @@ def test_agreement_in_words():
     assert whole == "Ward: ARI 0.980 (3 groups)."
     assert part.startswith("HDBSCAN: ARI 0.000 (1 group, 90.0") and part.endswith("of the pictures placed).")
     assert none == "HDBSCAN: places no picture." and agreement_lines(None) == []
-
-
-def test_pictures_in_the_wrong_group_go_where_all_blocks_put_them():
-    """What separates two of three groups is one column in sixty, too little for the few shared coordinates."""
-    random = np.random.default_rng(6)
-    truth = np.repeat([0, 1, 2], 80)
-    one, other = random.normal(size=(240, 60)), random.normal(size=(240, 60))
-    one[truth == 0] += 2
-    other[truth == 1, 7] += 7
-    bag = Bag((one, other), tuple(np.eye(60) for _ in range(2)))
-    wrong = truth.copy()
-    wrong[random.permutation(240)[:36]] = random.integers(0, 3, 36)
-    again = Search(bag, places(bag), 0).renamed(wrong)
-    assert adjusted_rand_index(truth, wrong) < 0.8 and adjusted_rand_index(truth, again) > 0.95
-
-
-def test_no_group_vanishes_when_pictures_are_named_again():
-    random = np.random.default_rng(7)
-    bag = Bag((random.normal(size=(90, 10)),), (np.eye(10),))
-    labels = np.repeat([0, 1, 2], [60, 18, 12])
-    again = Search(bag, places(bag), 0).renamed(labels)
-    assert np.bincount(again, minlength=3).min() >= 12

@@ -25,17 +25,17 @@ SQUARES = (
 )
 
 
-def residuals(images: Array, order: Count = 3, quantum: float = 1.0, relative: bool = True) -> Floats:
+def residuals(images: Array, order: Count = 3, step: float = 1.0, relative: bool = True) -> Floats:
     """Square-rooted shares of the patterns that neighbouring residuals form, blind to flips and turns.
 
     (n, h, w) -> (n, patterns): 8 groups of 39 patterns for order 3, of 169 for order 4.
-    A symbol is `quantum` wide in mean absolute residuals of the picture, or else in the filter's own unit.
+    A symbol is `step` wide in mean absolute residuals of the picture, or else in the filter's own unit.
     Windows without any residual tell of the background and are left out.
     """
     if order > LONGEST:
         raise BadInput(f"cooccurrence.residuals: order {order}: give 1 to {LONGEST}")
-    if not quantum > 0:
-        raise BadInput(f"cooccurrence.residuals: quantum {quantum}: give a number above 0")
+    if not step > 0:
+        raise BadInput(f"cooccurrence.residuals: step {step}: give a number above 0")
     least = max(5, order + 3)
     if min(images.shape[1:]) < least:
         raise BadInput(
@@ -47,28 +47,26 @@ def residuals(images: Array, order: Count = 3, quantum: float = 1.0, relative: b
     for groups, image in zip(table, images, strict=True):
         # Whole numbers: residuals are then exact, and the same after a flip or turn.
         grey = np.rint(image).astype(np.int32)
-        for group, counts in zip(groups, _groups(grey, order, quantum, relative), strict=True):
+        for group, counts in zip(groups, _groups(grey, order, step, relative), strict=True):
             joined = np.bincount(kinds, weights=counts, minlength=patterns)
             group[:] = np.sqrt(joined / max(joined.sum(), 1.0))
     return table.reshape(len(images), -1)
 
 
-def _groups(grey: Array, order: int, quantum: float, relative: bool) -> list[Array]:
+def _groups(grey: Array, order: int, step: float, relative: bool) -> list[Array]:
     """Counts of every pattern: each line filter along its direction and across it, then the squares."""
     found = []
     for line in LINES:
         weights = np.asarray([line], np.int32)
         level, upright = _filtered(grey, weights), _filtered(grey, weights.T)
-        cuts = _cuts((level, upright), quantum, relative, weights)
+        cuts = _cuts((level, upright), step, relative, weights)
         level_counts, upright_counts = (_kernels()[1](each, *cuts, order) for each in (level, upright))
         found.append(level_counts[0] + upright_counts[1])
         found.append(level_counts[1] + upright_counts[0])
     for square in SQUARES:
         weights = np.asarray(square, np.int32)
         residual = _filtered(grey, weights)
-        found.append(
-            _kernels()[1](residual, *_cuts((residual,), quantum, relative, weights), order).sum(axis=0)
-        )
+        found.append(_kernels()[1](residual, *_cuts((residual,), step, relative, weights), order).sum(axis=0))
     return found
 
 
@@ -77,13 +75,13 @@ def _filtered(grey: Array, weights: Array) -> Array:
     return residual
 
 
-def _cuts(planes: tuple[Array, ...], quantum: float, relative: bool, weights: Array) -> tuple[float, float]:
+def _cuts(planes: tuple[Array, ...], step: float, relative: bool, weights: Array) -> tuple[float, float]:
     """Absolute residuals above which a symbol is 1 and 2: half a unit and one and a half."""
     unit = float(np.abs(weights).max())
     if relative:
         total = sum(int(np.abs(plane).sum(dtype=np.int64)) for plane in planes)
         unit = total / max(sum(int(np.count_nonzero(plane)) for plane in planes), 1)
-    return 0.5 * quantum * unit, 1.5 * quantum * unit
+    return 0.5 * step * unit, 1.5 * step * unit
 
 
 @cache
