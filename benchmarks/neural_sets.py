@@ -19,7 +19,7 @@ from real_pictures import pictures
 
 from whorl.forge import generators
 from whorl.forge.neural import Neural
-from whorl.forge.training import Moment, Running
+from whorl.learning.loop import Moment, Running
 from whorl.records import Array
 
 SPECS = ("vae", "gan")

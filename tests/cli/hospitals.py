@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -187,6 +188,8 @@ def start(*words: object, **options: object) -> subprocess.Popen[str]:
     """Start a command in a process of its own."""
     surroundings = {**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONWARNINGS": "error"}
     command = [sys.executable, "-c", PROGRAM, *map(str, words)]
+    # Tests that themselves run in the background ignore interrupts, and what they start would too.
+    options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
     return subprocess.Popen(command, env=surroundings, **{**streams, **options})
 
