@@ -38,6 +38,8 @@ class Asking:
     ] = ()
     subsets: Annotated[int | None, counted("Subsets: how many; 5 if not given.")] = None
     name: Annotated[str, Parameter(help="Name of the edition.")] = ""
+    origin: Annotated[str, Parameter(help="Where the real pictures come from, for edition.toml.")] = ""
+    licence: Annotated[str, Parameter(help="What may be done with them, for edition.toml.")] = ""
 
     def plan(self, generators: tuple[str, ...]) -> Plan:
         """Return the plan, all of it checked."""
@@ -109,6 +111,56 @@ def edition(
         print_json(vars(done))
     else:
         _tell(done)
+
+
+def editions(
+    series: Annotated[Path, Parameter(help="TOML file: which pictures, generators, sizes and seeds.")],
+    *,
+    real: Annotated[
+        Path | None, Parameter(help="Real pictures; those that the file makes up if not given.")
+    ] = None,
+    patients: Annotated[Path | None, Parameter(help="CSV with columns file,patient; do give it.")] = None,
+    patient_from: Annotated[
+        str | None, Parameter(help="Regular expression that finds the patient in a file name.")
+    ] = None,
+    only: Annotated[
+        tuple[str, ...], Parameter(help="Make this edition alone; repeatable.", negative="", show_default=False)
+    ] = (),
+    out: Annotated[Path, Parameter(help="Folder for a folder of each edition and seed.")] = Path(
+        "whorl-editions"
+    ),
+    json: Annotated[bool, flag("Print the result as JSON and nothing else.")] = False,
+) -> None:
+    """Make all editions of a recipe file, each with known answers; what is there already stays.
+
+    Example: whorl forge editions phantom.toml --out editions
+    """
+    from whorl import images
+    from whorl.display import Display, print_json, print_table, say
+    from whorl.forge import series as made
+
+    plan = made.read(series)
+    check_out(out, *([real] if real else []))
+    with Display(json) as display:
+        found = None
+        if real is not None:
+            found = images.load(
+                real,
+                name=str(real),
+                size=plan.size,
+                patients=patients,
+                patient_from=patient_from,
+                progress=partial(display, "reading real pictures"),
+                exclude=out,
+            )
+        done = made.make(plan, made.pictures(plan, found), out, only=only, progress=display)
+    if json:
+        print_json({name: vars(one) for name, one in done.items()})
+        return
+    print_table(["edition", "pictures"], [[name, f"{sum(one.counts.values()):,}"] for name, one in done.items()])
+    for note in dict.fromkeys(note for one in done.values() for note in one.notes):
+        say(f"note: {note}")
+    say(f"wrote {out}")
 
 
 def _stop_if_strict(found: ImageSet, reading: Reading) -> None:

@@ -19,7 +19,8 @@ from whorl.forge.phantom import Pixels
 from whorl.forge.planted import Copies
 from whorl.forge.quilting import Quilt
 from whorl.forge.variational import Variational
-from whorl.records import BadInput
+from whorl.learning.loop import Running
+from whorl.records import BadInput, Progress
 from whorl.steps import nearest
 
 
@@ -49,6 +50,7 @@ GENERATORS: Mapping[str, type[Generator]] = {
     "gan": Adversarial,
     "diffusion": Diffusion,
 }
+CHECKPOINT = 500  # steps between two
 KINDS = {int: "a whole number", float: "a number", str: "text"}
 
 
@@ -93,6 +95,19 @@ def spelled(spec: str) -> str:
     name = spec.partition(":")[0].strip()
     values = {key: getattr(made, key) for key in parameters(type(made))}
     return _told(name, values)
+
+
+def kept(generator: Generator, folder: Path, progress: Progress) -> Generator:
+    """Return a generator whose training, if it has one, goes on where it was stopped, and is watched."""
+    if not isinstance(generator, neural.Neural):
+        return generator
+    return dataclasses.replace(generator, running=Running(folder, CHECKPOINT, progress))
+
+
+def save_neural(model: Fitted, folder: Path) -> None:
+    """Write a trained network; what other generators have learnt is too much their members'."""
+    if isinstance(model, neural.FittedNeural):
+        save(model, folder)
 
 
 def save(model: neural.FittedNeural, folder: Path) -> None:

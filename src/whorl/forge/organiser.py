@@ -25,6 +25,7 @@ from whorl.records import BadInput, ImageSet, Quarantined, digest_of
 Question = Literal["membership", "attribution", "subsets"]
 DEV_SHARE = 0.25
 GUESSABLE = 2**48
+TRAINING = Path("sealed", "training")  # below the folder of an edition: checkpoints, pictures of samples
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Plan:
     generated: int = 1000
     dev_generated: int | None = None
     name: str = ""
+    origin: str = ""
+    licence: str = ""
 
     def __post_init__(self) -> None:
         if self.question not in get_args(Question):
@@ -47,8 +50,9 @@ class Plan:
             raise BadInput(f"--generator is missing; known: {', '.join(generators.GENERATORS)}")
         if self.generated < 1 or (self.dev_generated is not None and self.dev_generated < 1):
             raise BadInput("--generated and --dev-generated: give 1 or more")
-        if not self.name.isprintable() or len(self.name) > 80:
-            raise BadInput("--name: one line of at most 80 printable characters is needed")
+        for option, most in (("name", 80), ("origin", 400), ("licence", 400)):
+            if not getattr(self, option).isprintable() or len(getattr(self, option)) > most:
+                raise BadInput(f"--{option}: one line of at most {most} printable characters is needed")
         object.__setattr__(self, "generators", tuple(map(generators.spelled, self.generators)))
         object.__setattr__(self, "unseen", tuple(map(generators.spelled, self.unseen)))
         foreign = {"membership": ("unseen", "subsets"), "attribution": ("subsets", "dev_share")}
@@ -94,7 +98,10 @@ class Draw:
         for place, (spec, own) in enumerate(zip(specs, rows, strict=True), start=1):
             self.progress("training", place - 1, len(specs))
             kind = generators.make(spec, background=self.real.pixels)
-            yield kind.fit(self.real.pixels[own], splits.small_seed(self.seed, f"training {place}"))
+            kind = generators.kept(kind, self.out / TRAINING, self.progress)
+            model = kind.fit(self.real.pixels[own], splits.small_seed(self.seed, f"training {place}"))
+            generators.save_neural(model, self.out / "sealed" / "generators" / f"model_{place}")
+            yield model
             self.progress("training", place, len(specs))
 
     def sampled(self, model: generators.Fitted, count: int, what: str) -> Pixels:
@@ -106,7 +113,9 @@ class Draw:
 
     def publication(self, home: Home) -> Publication:
         """Return what writes the pictures of one edition."""
-        return Publication(home, self.seed, self.progress)
+        told = {"origin": self.plan.origin, "licence": self.plan.licence}
+        facts = {key: text for key, text in told.items() if text}
+        return Publication(home, self.seed, self.progress, facts)
 
 
 def organise(

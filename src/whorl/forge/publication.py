@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,7 @@ class Publication:
     home: Home
     seed: int
     progress: Progress
+    facts: Mapping[str, Value] = field(default_factory=dict)
 
     def membership(self, name: str, dev: Half | None, test: Half) -> dict[str, int]:
         """Write dev/generated, real_used, real_not_used; test/generated, real_unknown; return the counts."""
@@ -147,7 +148,7 @@ class Publication:
         commitment = sealing.write_answers(self.home, header, answers, self.seed)
         usual = f"{task}-{commitment[:8]}"
         size = {"width": pixels.shape[2], "height": pixels.shape[1]}
-        about = {"name": name or usual, "task": task, **(more or {}), **size, **counts}
+        about = {"name": name or usual, "task": task, **self.facts, **(more or {}), **size, **counts}
         sealing.write_about(self.home.edition, {**about, "answers_sha256": commitment})
 
     def _path(self, folder: str) -> Path:
