@@ -16,7 +16,19 @@ from whorl.records import STAGES
 LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
     ("the command line", frozenset({"whorl.cli"})),
     ("what people see", frozenset({"whorl", "whorl.demo", "whorl.listings", "whorl.display"})),
-    ("the Python surface", frozenset({"whorl.api", "whorl.cure", "whorl.fetching"})),
+    (
+        "the Python surface",
+        frozenset(
+            {
+                "whorl.api",
+                "whorl.benching",
+                "whorl.cure",
+                "whorl.experiments",
+                "whorl.fetching",
+                "whorl.runlines",
+            }
+        ),
+    ),
     ("what is handed over", frozenset({"whorl.deliverables", "whorl.removals"})),
     ("pages", frozenset({"whorl.report"})),
     (
@@ -72,6 +84,7 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
                 "whorl.appearance",
                 "whorl.blind",
                 "whorl.hygiene",
+                "whorl.quality",
                 "whorl.subgroups",
             }
         ),

@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError, MissingArgumentError
 
 from whorl import __version__
 from whorl.cli import (
+    benching,
     challenge,
     checking,
     identifying,
@@ -50,6 +51,7 @@ app.command(forge)
 challenge.app.command(checking.integrity)
 challenge.app.command(checking.stress)
 challenge.app.command(checking.inspect)
+app.command(benching.bench)
 app.command(challenge.app)
 app.command(weights.app)
 

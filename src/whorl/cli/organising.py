@@ -124,7 +124,8 @@ def editions(
         str | None, Parameter(help="Regular expression that finds the patient in a file name.")
     ] = None,
     only: Annotated[
-        tuple[str, ...], Parameter(help="Make this edition alone; repeatable.", negative="", show_default=False)
+        tuple[str, ...],
+        Parameter(help="Make this edition alone; repeatable.", negative="", show_default=False),
     ] = (),
     out: Annotated[Path, Parameter(help="Folder for a folder of each edition and seed.")] = Path(
         "whorl-editions"
@@ -157,7 +158,9 @@ def editions(
     if json:
         print_json({name: vars(one) for name, one in done.items()})
         return
-    print_table(["edition", "pictures"], [[name, f"{sum(one.counts.values()):,}"] for name, one in done.items()])
+    print_table(
+        ["edition", "pictures"], [[name, f"{sum(one.counts.values()):,}"] for name, one in done.items()]
+    )
     for note in dict.fromkeys(note for one in done.values() for note in one.notes):
         say(f"note: {note}")
     say(f"wrote {out}")

@@ -6,7 +6,7 @@ Attribution: every generator is a model, some only in the test. Subsets: a gener
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -25,6 +25,12 @@ from whorl.records import BadInput, ImageSet, Quarantined, digest_of
 Question = Literal["membership", "attribution", "subsets"]
 DEV_SHARE = 0.25
 GUESSABLE = 2**48
+# What a plan cannot say where another question is asked.
+FOREIGN: Mapping[Question, tuple[str, ...]] = {
+    "membership": ("unseen", "subsets"),
+    "attribution": ("subsets", "dev_share"),
+    "subsets": ("unseen", "dev_share"),
+}
 TRAINING = Path("sealed", "training")  # below the folder of an edition: checkpoints, pictures of samples
 
 
@@ -55,8 +61,7 @@ class Plan:
                 raise BadInput(f"--{option}: one line of at most {most} printable characters is needed")
         object.__setattr__(self, "generators", tuple(map(generators.spelled, self.generators)))
         object.__setattr__(self, "unseen", tuple(map(generators.spelled, self.unseen)))
-        foreign = {"membership": ("unseen", "subsets"), "attribution": ("subsets", "dev_share")}
-        for option in foreign.get(self.question, ("unseen", "dev_share")):
+        for option in FOREIGN[self.question]:
             if getattr(self, option) not in (None, ()):
                 raise BadInput(f"--{option.replace('_', '-')} does not go with --question {self.question}")
         _CHECKS[self.question](self)

@@ -79,7 +79,7 @@ def read(file: Path) -> Series:
         phantom = PHANTOM | {key: _whole(file, f"phantom {key}", value) for key, value in phantom.items()}
     return Series(
         name=str(content.get("name", file.stem)),
-        plans={name: _plan(file, name, {**every, **tables[name]}) for name in tables},
+        plans={name: _plan(file, name, every, tables[name]) for name in tables},
         seeds=_seeds(file, content.get("seeds", [1])),
         phantom=phantom,
         **whole,
@@ -124,7 +124,7 @@ def _chosen(series: Series, real: ImageSet) -> splits.Rows:
     if series.patients is not None:
         if series.patients > len(people):
             raise BadInput(
-                f"series {series.name}: wants {series.patients} patients, {shown(real.name)} has {len(people)}"
+                f"series {series.name}: {series.patients} patients wanted, {shown(real.name)}: {len(people)}"
             )
         order = splits.stream(0, f"patients of {series.name}").permutation(len(people))
         people = [people[place] for place in order[: series.patients]]
@@ -136,12 +136,16 @@ def _chosen(series: Series, real: ImageSet) -> splits.Rows:
     return np.asarray(taken, np.int64)
 
 
-def _plan(file: Path, name: str, table: Mapping[str, Any]) -> Plan:
+def _plan(file: Path, name: str, every: Mapping[str, Any], own: Mapping[str, Any]) -> Plan:
     """Return the plan of one table; its words are those of `whorl forge edition`."""
+    foreign = organiser.FOREIGN.get(own.get("question", every.get("question", "membership")), ())
+    table = {**{key: value for key, value in every.items() if key not in foreign}, **own}
     if not name.replace("-", "").replace("_", "").isalnum():
         raise BadInput(f"{shown(file)}: edition '{shown(name)}': letters, digits, - and _ make a name")
     _known(file, f"edition {name}: ", table, tuple(one.name for one in fields(Plan) if one.name != "name"))
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
+    }
     try:
         return Plan(**{"generators": (), **values})
     except (BadInput, TypeError, ValueError) as error:
@@ -158,7 +162,9 @@ def _known(file: Path, where: str, table: Mapping[str, Any], names: tuple[str, .
 
 def _table(file: Path, content: Mapping[str, Any], key: str) -> dict[str, Any]:
     found = content.get(key, {})
-    if not isinstance(found, dict) or (key == "edition" and not all(isinstance(v, dict) for v in found.values())):
+    if not isinstance(found, dict) or (
+        key == "edition" and not all(isinstance(v, dict) for v in found.values())
+    ):
         raise BadInput(f"{shown(file)}: '{key}' is no table; write [{key}] and a line for each value")
     return dict(found)
 

@@ -1,0 +1,74 @@
+"""The bench in one call: run what is missing, write lines, table and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from whorl import experiments, exports
+from whorl.compare import Progress, silent
+from whorl.executors import executor as executor_named
+from whorl.installation import provenance
+from whorl.networks.embedding import Networks
+from whorl.runlines import Bench, Line
+from whorl.store import sweep
+
+LINES = "runs.jsonl"
+Told = Callable[[int, int, Line], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be compared with what: recipes, editions, seeds; and by whom it is run."""
+
+    recipes: Sequence[str]
+    editions: Sequence[Path]
+    seeds: int = 3
+    executor: str = "here"
+    workers: int = 0
+    effort: str = ""
+    networks: Networks = field(default_factory=Networks)
+    command: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Benched:
+    """What came of it: a short table, the whole of it as plain data, what to know, the page to open."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    content: dict[str, Any]
+    notes: Sequence[str]
+    page: Path
+
+
+def bench(asked: Asked, out: Path, *, progress: Progress = silent, told: Told | None = None) -> Benched:
+    """Run recipes on the editions of their question and compare them; what is in `out` is not run again."""
+    chosen = experiments.chosen(asked.recipes)
+    where = experiments.sources(asked.editions)
+    wanted = experiments.jobs(where, chosen, range(asked.seeds))
+    there = experiments.read_lines(out / LINES)
+    out.mkdir(parents=True, exist_ok=True)
+    sweep(out)
+    how = Bench(out, asked.networks, asked.effort)
+    said = 0
+    with experiments.log(out / LINES) as write:
+
+        def written(line: Line) -> None:
+            nonlocal said
+            said += 1
+            write(line)
+            if told is not None:
+                told(said, len(wanted), line)
+
+        engine = executor_named(asked.executor, asked.workers)
+        lines = experiments.perform(how, wanted, engine, written=written, there=there, progress=progress)
+    return _compared(lines, asked, out)
+
+
+def _compared(lines: Sequence[Line], asked: Asked, out: Path) -> Benched:
+    """Write the table and return it."""
+    exports.write_json(out / "bench.json", {"runs": list(lines), "provenance": provenance(asked.command)})
+    return Benched([], [], {"runs": list(lines)}, [], out / "bench.json")

@@ -1,0 +1,98 @@
+"""The command that ranks recipes on editions: bench."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from whorl.cli.options import NETWORKING, Networking, check_out, counted, flag, given
+from whorl.records import BadInput
+
+if TYPE_CHECKING:
+    from whorl.benching import Benched
+
+SHOWN = 15
+
+
+def bench(
+    *recipes: Annotated[
+        str,
+        Parameter(
+            help="Names, patterns ('m23-*'), panels, all, or free (no networks); the default panel if none."
+        ),
+    ],
+    editions: Annotated[
+        tuple[Path, ...],
+        Parameter(
+            help="Editions with answers, or folders of such; repeatable.", negative="", consume_multiple=True
+        ),
+    ],
+    seeds: Annotated[
+        int, counted("Runs of each recipe that draws random numbers, seeds 0, 1, and so on.")
+    ] = 3,
+    executor: Annotated[
+        Literal["here", "processes"], Parameter(help="One run after another, or several at a time.")
+    ] = "here",
+    workers: Annotated[int, counted("Processes; 0 = one for each core.")] = 0,
+    effort: Annotated[
+        Literal["full", "small", "tiny"] | None,
+        Parameter(help="How long networks learn that belong to a recipe; as each recipe says if not given."),
+    ] = None,
+    out: Annotated[Path, Parameter(help="Folder for runs.jsonl and the pages.")] = Path("whorl-bench"),
+    json: Annotated[bool, flag("Print the result as JSON and nothing else.")] = False,
+    networking: Networking = NETWORKING,
+) -> None:
+    """Run recipes on editions with known answers and make the pages that compare them.
+
+    What is in OUT already is not run again. Example: whorl bench 'm23-*' whorl.contrast --editions editions
+    """
+    import shlex
+
+    from whorl import benching
+    from whorl.display import Display, print_json
+
+    if seeds < 1:
+        raise BadInput(f"--seeds {seeds}: give 1 or more")
+    check_out(out, *editions)
+    asked = benching.Asked(
+        recipes=recipes or ("default",),
+        editions=editions,
+        seeds=seeds,
+        executor=executor,
+        workers=workers,
+        effort=effort or "",
+        networks=networking.networks(),
+        command=shlex.join(["whorl", *given]),
+    )
+    with Display(json) as display:
+        told = None if display.shown or json else _told
+        done = benching.bench(asked, out, progress=display, told=told)
+    if json:
+        print_json(done.content)
+    else:
+        _tell(done)
+
+
+def _told(done: int, total: int, line: dict[str, Any]) -> None:
+    """Say on standard error what a run came to, where no bar can be shown."""
+    from whorl.display import plain
+
+    where = "/".join(filter(None, (line["edition"], line["model"])))
+    what = line.get("recipe", "quality of what was generated")
+    measures = line.get("measures", {})
+    name = "auc" if "auc" in measures else next(iter(measures), "")
+    said = f": {name.upper() if name == 'auc' else name} {measures[name][0]:.3f}" if name else ""
+    said = f": {line['failed']}" if "failed" in line else said
+    sys.stderr.write(plain(f"{done}/{total} {where} {what}{said}, {line['seconds']} s") + "\n")
+
+
+def _tell(done: Benched) -> None:
+    from whorl.display import print_table, report_files, say
+
+    print_table(done.header, [list(map(str, row)) for row in done.rows[:SHOWN]])
+    for note in done.notes:
+        say(note)
+    report_files((), (), done.page)
