@@ -22,8 +22,9 @@ SPECS = (
     "gan:steps=3,threads=1,upsampling=nearest",
     "gan:steps=6,threads=1,objective=wasserstein,upsampling=shuffle",
     "diffusion:steps=6,threads=1,denoisings=3",
+    "latent:steps=6,threads=1,denoisings=3",
 )
-EACH = (SPECS[0], SPECS[2], SPECS[4], SPECS[5])
+EACH = (SPECS[0], SPECS[2], *SPECS[4:])
 
 
 def phantoms(patients, seed):

@@ -69,8 +69,8 @@ def edition(
     generator: Annotated[
         tuple[str, ...],
         Parameter(
-            help="components, kernels, copies, decoder, quilt, vae, gan or diffusion, as NAME:key=value,…; "
-            "repeatable.",
+            help="components, kernels, copies, decoder, quilt, vae, gan, diffusion or latent, as "
+            "NAME:key=value,…; repeatable.",
             negative="",
         ),
     ],

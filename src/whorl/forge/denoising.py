@@ -18,10 +18,11 @@ COARSEST = 8  # pixels along a side of the deepest level, about
 
 @dataclass(frozen=True)
 class Shape:
-    """How a U-Net is built: pixels that become channels along a side, channels of every level."""
+    """How a U-Net is built: pixels put together along a side, channels of every level and of a picture."""
 
     patch: int
     channels: tuple[int, ...]
+    inputs: int = 1
 
     @property
     def clock(self) -> int:
@@ -29,18 +30,18 @@ class Shape:
         return 4 * self.channels[0]
 
 
-def shape(side: int, width: int, patch: int) -> Shape:
+def shape(side: int, width: int, patch: int, inputs: int = 1) -> Shape:
     """Return the shape for pictures of this side: levels that halve, a width more of channels in each."""
     rest, levels = side // patch, 1
     while rest % 2 == 0 and rest // 2 >= COARSEST:
         rest, levels = rest // 2, levels + 1
-    return Shape(patch, tuple(width * level for level in range(1, levels + 1)))
+    return Shape(patch, tuple(width * level for level in range(1, levels + 1)), inputs)
 
 
 def built(torch: Any, form: Shape) -> Any:
     """Return fresh layers."""
     nn, channels, clock = torch.nn, form.channels, form.clock
-    pixels = form.patch**2
+    pixels = form.inputs * form.patch**2
     down = [_block(nn, before, after, clock) for before, after in pairwise(channels)]
     up = [_block(nn, below + own, own, clock) for own, below in pairwise(channels)]
     return nn.ModuleDict(
@@ -63,7 +64,7 @@ def built(torch: Any, form: Shape) -> Any:
 
 
 def velocity(torch: Any, layers: Any, form: Shape, noisy: Any, times: Any) -> Any:
-    """Noisy pictures (n, 1, h, w) at times (n,) from 0 to 1 -> velocities (n, 1, h, w)."""
+    """Noisy pictures (n, inputs, h, w) at times (n,) from 0 to 1 -> velocities of the same shape."""
     functional = torch.nn.functional
     powers = torch.arange(WAVES, device=times.device, dtype=torch.float32) / WAVES
     waves = times[:, None] * (2.0 * math.pi * 128.0**powers)[None]

@@ -20,7 +20,7 @@ from whorl.forge.neural import Draw, Neural, Scale, Size
 from whorl.forge.phantom import Pixels
 from whorl.learning import devices
 from whorl.learning.devices import Weights
-from whorl.learning.loop import Batch, Course
+from whorl.learning.loop import Batch, Course, Lesson
 from whorl.records import BadInput
 
 # For 64 pixels and two processor cores, 128 pixels and one GPU, 256 pixels and one GPU.
@@ -50,7 +50,7 @@ class Diffusion(Neural):
         if not 1 <= self.denoisings <= 1000:
             raise BadInput(f"denoisings {self.denoisings}: give 1 to 1000")
 
-    def lesson(self, torch: Any, course: Course) -> Denoising:
+    def lesson(self, torch: Any, course: Course) -> Lesson:
         """Return the network, ready to be trained."""
         return Denoising(torch, self, course)
 
@@ -68,11 +68,11 @@ class Diffusion(Neural):
             size = (min(BATCH, draw.count - start), 1, draw.side, draw.side)
             noise = torch.from_numpy(draw.rng.standard_normal(size, dtype=np.float32)).to(draw.device)
             with torch.inference_mode():
-                made.append(networks.as_pixels(self._cleared(torch, layers, form, noise)))
+                made.append(networks.as_pixels(self.cleared(torch, layers, form, noise)))
         return np.concatenate(made)
 
-    def _cleared(self, torch: Any, layers: Any, form: Shape, noisy: Any) -> Any:
-        """Noise (n, 1, h, w) -> pictures (n, 1, h, w), each step going straight to what the last one saw."""
+    def cleared(self, torch: Any, layers: Any, form: Shape, noisy: Any) -> Any:
+        """Noise (n, c, h, w) -> pictures (n, c, h, w), each step going straight to what the last one saw."""
         times = np.linspace(1.0 - EDGE, EDGE, self.denoisings + 1).tolist()
         seen = noisy
         for now, then in pairwise(times):
@@ -102,15 +102,7 @@ class Denoising:
     def step(self, batch: Batch) -> Any:
         """Lower the error of the velocity, at times that cover the way evenly."""
         torch = self.torch
-        true = networks.on_scale(torch, batch.pictures)
-        count = len(true)
-        added = torch.randn(true.shape, generator=batch.noise).to(true.device)
-        even = (torch.arange(count) + torch.rand(count, generator=batch.noise)) / count
-        times = (EDGE + (1.0 - 2.0 * EDGE) * even).to(true.device)
-        angle = times[:, None, None, None] * (math.pi / 2.0)
-        noisy = angle.cos() * true + angle.sin() * added
-        wanted = angle.cos() * added - angle.sin() * true
-        loss = (denoising.velocity(torch, self.layers, self.form, noisy, times) - wanted).square().mean()
+        loss = missed(torch, self.layers, self.form, networks.on_scale(torch, batch.pictures), batch.noise)
         optimiser = self.optimisers["only"]
         devices.set_rate(optimiser, RATE, batch.done, WARM)
         optimiser.zero_grad()
@@ -126,6 +118,18 @@ class Denoising:
     def finished(self, weights: Weights) -> Weights:
         """Return the denoiser."""
         return weights
+
+
+def missed(torch: Any, layers: Any, form: Shape, true: Any, random: Any) -> Any:
+    """Return the mean squared error of the velocity for pictures (n, c, h, w), each at a time of its own."""
+    count = len(true)
+    added = torch.randn(true.shape, generator=random).to(true.device)
+    even = (torch.arange(count) + torch.rand(count, generator=random)) / count
+    times = (EDGE + (1.0 - 2.0 * EDGE) * even).to(true.device)
+    angle = times[:, None, None, None] * (math.pi / 2.0)
+    noisy = angle.cos() * true + angle.sin() * added
+    wanted = angle.cos() * added - angle.sin() * true
+    return (denoising.velocity(torch, layers, form, noisy, times) - wanted).square().mean()
 
 
 def _shares(time: float) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from whorl.forge.adversarial import Adversarial
 from whorl.forge.classical import Components, Kernels
 from whorl.forge.decoders import Decoder
 from whorl.forge.diffusion import Diffusion
+from whorl.forge.latent import Latent
 from whorl.forge.phantom import Pixels
 from whorl.forge.planted import Copies
 from whorl.forge.quilting import Quilt
@@ -49,6 +50,7 @@ GENERATORS: Mapping[str, type[Generator]] = {
     "vae": Variational,
     "gan": Adversarial,
     "diffusion": Diffusion,
+    "latent": Latent,
 }
 CHECKPOINT = 500  # steps between two
 KINDS = {int: "a whole number", float: "a number", str: "text"}
@@ -112,7 +114,7 @@ def save_neural(model: Fitted, folder: Path) -> None:
 
 def save(model: neural.FittedNeural, folder: Path) -> None:
     """Write a trained neural generator: `generator.json`, and its weights as safetensors beside it."""
-    (name,) = (name for name, kind in GENERATORS.items() if isinstance(model.kind, kind))
+    (name,) = (name for name, kind in GENERATORS.items() if type(model.kind) is kind)
     model.save(folder, name)
 
 
