@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= whorl-demo
+BENCH ?= whorl-bench
 
 .PHONY: demo test check format lint types docs docs-check bench bench-speed clean
 
@@ -41,16 +42,18 @@ docs-check: $(VENV)/.developer
 	$(BIN)/python docs/evidence.py --check
 	$(BIN)/python docs/speed.py --check
 
-bench: $(VENV)/.developer
-	$(BIN)/python benchmarks/ssim_pairs.py
-	$(BIN)/python benchmarks/audit_size.py
+bench: $(VENV)/.user
+	$(BIN)/whorl forge editions benchmarks/editions/phantom.toml --out $(BENCH)/editions
+	$(BIN)/whorl bench default 'm23-vcmi.ssim-*' 'm24-cao.*-ssim' m23-aiml.lbp m23-dmk.phash-pairs m24-robot.lbp \
+	  m24-csm.spectrum-average 'a24-big.lbp-*' whorl-fingerprint.ward \
+	  --editions $(BENCH)/editions --executor processes --out $(BENCH)/results
 
 bench-speed: $(VENV)/.developer
 	$(BIN)/python benchmarks/speed.py --results docs/data/speed.json
 	$(BIN)/python docs/speed.py
 
 clean:
-	rm -rf $(VENV) whorl-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) whorl-demo whorl-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
