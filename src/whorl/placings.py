@@ -181,7 +181,7 @@ def _under(row: Placing) -> float | None:
     error = (row.main.high - row.main.low) / (2 * NORMAL)
     distance = row.main.estimate - CHANCE[row.task]
     if error <= 0:
-        return 0.0 if distance < 0 else 1.0
+        return 0.0 if error == 0 and distance < 0 else 1.0
     return float(norm.cdf(distance / error))
 
 

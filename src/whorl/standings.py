@@ -43,6 +43,7 @@ class Overall:
     system: str
     own: bool
     untrained: bool
+    fidelity: str
     editions: int
     auc: Interval
     found: int
@@ -182,6 +183,7 @@ def _one(rows: Sequence[Placing], ranks: Any) -> Overall:
         system=rows[0].system,
         own=rows[0].own,
         untrained=any(row.untrained for row in rows),
+        fidelity=rows[0].fidelity,
         editions=len(rows),
         auc=mean_interval(row.main for row in rows if row.main),
         found=sum(row.outcome == "better" for row in rows),
