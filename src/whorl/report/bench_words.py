@@ -24,12 +24,12 @@ def headline(found: Standings) -> str:
     useful = {row.recipe for row in rows if not row.own and row.surely_useful}
     everywhere = sum(row.found == count for row in found.overall if not row.own)
     on_all = f" and {_some(everywhere, len(seeing))} on every one" if count > 1 else ""
-    on_any = " on any" if count > 1 else ""
+    at_least = " on at least one" if count > 1 else ""
     return (
-        f"Of {counted(len(published), 'published recipe')} on {where}, {_some(len(seeing))} "
-        f"{'sees' if len(seeing) == 1 else 'see'} anything at q ≤ 5{wording.SPACE}%{on_any}{on_all}; "
+        f"Of {counted(len(published), 'published recipe')} on {where}, {_some(len(seeing), len(published))} "
+        f"{'sees' if len(seeing) == 1 else 'see'} anything at q ≤ 5{wording.SPACE}%{at_least}{on_all}; "
         f"{_some(len(useful))} {'has' if len(useful) == 1 else 'have'} an F1 surely above that of the "
-        f"constant answer{on_any}."
+        f"constant answer{at_least}."
     )
 
 
