@@ -183,9 +183,10 @@ def test_little_or_odd_makes_a_site_too(site_of, lines):
     assert "not recorded" in Page(site["index.html"]).text
 
 
-def test_names_are_wrapped_without_loss():
-    for words in ("near-copies-1", "ldm-high-duplication-4000-steps-model_2", "x" * 60, "", "a b c"):
+def test_names_are_wrapped_and_keep_both_ends():
+    for words in ("near-copies-1", "ldm-high-duplication-4000-steps-model_2", "x" * 60 + "end", "", "a b c"):
         rows = bench_figures.wrapped(words, 14, 3)
         assert 1 <= len(rows) <= 3 and all(len(row) <= 14 for row in rows)
-        joined = "".join(rows).replace(" ", "")
-        assert joined == words.replace(" ", "") or joined.endswith("…")
+        head, _, tail = "".join(rows).replace(" ", "").partition("…")
+        bare = words.replace(" ", "")
+        assert head + tail == bare if not tail else bare.startswith(head) and bare.endswith(tail) and head

@@ -91,7 +91,7 @@ def system_plots(spreads: Mapping[str, Mapping[int, Spread]], answered: Sequence
 def _system_plot(
     spreads: Mapping[str, Mapping[int, Spread]], answered: Sequence[Edition], places: Sequence[int]
 ) -> Markup:
-    titles = [wrapped(answered[place].title, 14, 3) for place in places]
+    titles = [wrapped(answered[place].title, 15, 4) for place in places]
     top = 14 + 13 * max(map(len, titles))
     parts = [
         text(LABEL + CELL * (column + 0.5), top - 6 - 13 * (len(rows) - 1 - index), words, "middle", "tick")
@@ -131,7 +131,7 @@ def _system_row(system: str, found: Sequence[Spread | None], y: float) -> list[M
         parts.append(element("rect", fill=OWN if away < 0 else PUBLISHED, fill_opacity=shade, **box))
         parts.append(text(middle, y + 16, number(one.median, 2), "middle", "strong"))
         reach = f"{number(one.low, 2)} to {number(one.high, 2)}" if one.variants > 1 else ""
-        parts.append(text(middle, y + 29, reach, "middle", "tick"))
+        parts.append(text(middle, y + 29, reach, "middle", "small"))
     return parts
 
 
@@ -178,11 +178,25 @@ def _ruler(x: Scale, difference: float) -> list[Markup]:
 
 
 def wrapped(words: str, width: int, lines: int) -> list[str]:
-    """Return text in at most so many lines of at most so many signs, broken after - _ . and spaces."""
-    rest, found = shorten(words, 400), []
-    while rest and len(found) < lines - 1 and len(rest) > width:
-        cut = max((rest.rfind(sign, 0, width) for sign in "-_. "), default=-1)
-        cut = cut + 1 if cut >= width // 3 else width
+    """Return text in at most so many lines of at most so many signs, broken after - _ . and spaces.
+
+    Where it does not fit the middle is left out: names of editions often differ only at their ends.
+    """
+    shown = shorten(words, 400)
+    kept = len(shown)
+    rows = _broken(shown, width)
+    while len(rows) > lines:
+        kept -= 1
+        head = kept // 3
+        rows = _broken(f"{shown[:head]}…{shown[len(shown) - (kept - head) :]}", width)
+    return rows
+
+
+def _broken(rest: str, width: int) -> list[str]:
+    found = []
+    while len(rest) > width:
+        cut = max(rest.rfind(sign, 0, width) for sign in "-_. ") + 1
+        cut = cut if cut >= width // 3 else width
         found.append(rest[:cut].strip())
         rest = rest[cut:].strip()
-    return [*found, shorten(rest, width)] if rest or not found else found
+    return [*found, rest] if rest or not found else found

@@ -122,7 +122,8 @@ def edition_row(edition: Edition, href: str) -> dict[str, object]:
         "href": href,
         "task": edition.task,
         "made": edition.generator or edition.kind or wording.MISSING,
-        "dials": dials_of(edition.dials),
+        # The full name of a generator says its dials; where only its kind is known they stand below.
+        "dials": "" if "=" in edition.generator else dials_of(edition.dials),
         "count": wording.MISSING if edition.count is None else wording.whole(edition.count),
         "recipes": wording.whole(len(edition.rows)),
         "better": wording.whole(outcomes["better"]),
