@@ -75,6 +75,11 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
             {
                 "whorl.evaluate",
                 "whorl.protocols",
+                "whorl.ledger",
+                "whorl.fields",
+                "whorl.standings",
+                "whorl.placings",
+                "whorl.dials",
                 "whorl.metrics",
                 "whorl.policy",
                 "whorl.evidence",

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from whorl.ledger import read_lines
+from whorl.report.bench_site import bench_site
 from whorl.report.page import attribution_page, audit_page, index_page
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+import bench_lines
 import report_samples as samples
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -136,3 +139,42 @@ def test_print_shows_what_the_gallery_hides(tmp_path, audit_html):
     )
     found = re.search(r"<title>measured (\d+) end</title>", browse(tmp_path, printed, "--dump-dom")[0])
     assert found is not None and int(found[1]) > 20
+
+
+@pytest.mark.parametrize("width", [1280, 500])
+def test_a_bench_fits_and_no_words_of_a_drawing_cover_others(tmp_path, width):
+    # Chromium has no window narrower than 500 pixels; what is wider there has to scroll in its own place.
+    lines = [
+        bench_lines.line(f"edition-{place}-of-a-generator-with-a-long-name", f"{system}.a", 0.5 + place / 20)
+        for place in range(6)
+        for system in ("m23-one", "m24-two-with-a-very-long-name-indeed", "whorl")
+    ]
+    site = bench_site(
+        read_lines(bench_lines.write(tmp_path / "runs.jsonl", [*bench_lines.field(), *lines])), {}
+    )
+    script = """
+      const root = document.documentElement;
+      let covered = [], cut = [];
+      for (const drawn of document.querySelectorAll('figure svg')) {
+        const frame = drawn.getBoundingClientRect();
+        const boxes = [...drawn.querySelectorAll('text')]
+          .map(one => [one.textContent, one.getBoundingClientRect()])
+          .filter(([words, box]) => words.length > 3 && box.width > 0);
+        boxes.forEach(([words, a], i) => {
+          if (a.left < frame.left - 1 || a.right > frame.right + 1 || a.top < frame.top - 1
+              || a.bottom > frame.bottom + 1) cut.push(words);
+          boxes.slice(0, i).forEach(([others, b]) => {
+            if (Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+                && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4) covered.push(words + '/' + others);
+          });
+        });
+      }
+      document.title = `measured ${root.scrollWidth - root.clientWidth} cut ${cut} covered ${covered} end`;
+    """
+    for number, name in enumerate(("index.html", "edition-gan.html", "edition-who.html")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert browse(folder, site[name], "--dump-dom")[1] == []
+        dom, _ = browse(folder, unsealed(site[name], script), "--dump-dom", f"--window-size={width},900")
+        found = re.search(r"<title>(measured .*? end)</title>", dom)
+        assert found is not None and found[1] == "measured 0 cut  covered  end", found and found[1]
