@@ -50,7 +50,7 @@ def grouping(edition: str, recipe: str, ari: float) -> dict[str, Any]:
     """Return one finished run of attribution."""
     measures = {
         name: [ari, ari - 0.1, ari + 0.1]
-        for name in ("adjusted_rand_index", "normalized_mutual_information", "hungarian_accuracy")
+        for name in ("adjusted_rand_index", "normalised_mutual_information", "hungarian_accuracy")
     }
     return line(edition, recipe, task="attribution", measures=measures, chance={}, development=[]) | {
         "share_used": None,

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from whorl import experiments, exports
+from whorl import experiments, exports, ledger, standings
 from whorl.compare import Progress, silent
 from whorl.executors import executor as executor_named
 from whorl.installation import provenance
 from whorl.networks.embedding import Networks
+from whorl.report.bench_site import bench_site
 from whorl.runlines import Bench, Line
-from whorl.store import sweep
+from whorl.store import sweep, write_text
 
 LINES = "runs.jsonl"
 Told = Callable[[int, int, Line], None]
@@ -35,12 +36,10 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Benched:
-    """What came of it: a short table, the whole of it as plain data, what to know, the page to open."""
+    """What came of it: all that can be said of the runs, the same as plain data, the page to open."""
 
-    header: Sequence[str]
-    rows: Sequence[Sequence[object]]
+    standings: standings.Standings
     content: dict[str, Any]
-    notes: Sequence[str]
     page: Path
 
 
@@ -69,6 +68,13 @@ def bench(asked: Asked, out: Path, *, progress: Progress = silent, told: Told | 
 
 
 def _compared(lines: Sequence[Line], asked: Asked, out: Path) -> Benched:
-    """Write the table and return it."""
-    exports.write_json(out / "bench.json", {"runs": list(lines), "provenance": provenance(asked.command)})
-    return Benched([], [], {"runs": list(lines)}, [], out / "bench.json")
+    """Write the table, all of it as data, and the pages."""
+    found = ledger.gathered(lines)
+    about = provenance(asked.command)
+    header, rows = standings.table(found)
+    exports.write_csv(out / "bench.csv", header, rows)
+    content = {"schema": "whorl.bench/1", **standings.content(found), "provenance": about}
+    exports.write_json(out / "bench.json", content)
+    for name, page in bench_site(found, {**about, "seeds": asked.seeds}).items():
+        write_text(out / name, page)
+    return Benched(standings.standings(found), content, out / "index.html")

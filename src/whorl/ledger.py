@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -120,7 +120,16 @@ def read_lines(file: Path) -> Bench:
                 continue
             raise BadInput(f"{file}, line {number}: {problem}; mend or delete the line") from None
         found[key] = record
-    values = list(found.values())
+    return _sorted(found.values(), cut)
+
+
+def gathered(lines: Iterable[Mapping[str, Any]]) -> Bench:
+    """Return what lines say that were not read from a file; the last about a thing wins."""
+    return _sorted(dict(map(_record, lines)).values())
+
+
+def _sorted(values: Iterable[Run | Failure | Quality], cut: bool = False) -> Bench:
+    values = list(values)
     return Bench(
         tuple(value for value in values if isinstance(value, Run)),
         tuple(value for value in values if isinstance(value, Failure)),

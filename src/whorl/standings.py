@@ -20,13 +20,13 @@ HEADER = (
     *("task", "edition", "model", "recipe", "system", "own", "fidelity", "untrained", "seeds"),
     *("auc", "auc_low", "auc_high", "auc_seed_spread", "tpr_at_1_percent_fpr", "tpr_low", "tpr_high"),
     *("f1", "f1_low", "f1_high", "f1_constant", "share_used", "adjusted_rand_index", "ari_low", "ari_high"),
-    *("normalized_mutual_information", "hungarian_accuracy", "p_value", "q_value", "outcome"),
+    *("normalised_mutual_information", "hungarian_accuracy", "p_value", "q_value", "outcome"),
     *("gap_auc", "gap_f1", "seconds", "device"),
 )
 
 MEASURES = (
     *("auc", "tpr_at_1_percent_fpr", "f1"),
-    *("adjusted_rand_index", "normalized_mutual_information", "hungarian_accuracy"),
+    *("adjusted_rand_index", "normalised_mutual_information", "hungarian_accuracy"),
 )
 ITSELF = "on itself"
 

@@ -90,9 +90,32 @@ def _told(done: int, total: int, line: dict[str, Any]) -> None:
 
 
 def _tell(done: Benched) -> None:
-    from whorl.display import print_table, report_files, say
+    from whorl.display import interval, plain, print_table, report_files, say
+    from whorl.report.bench_words import headline
 
-    print_table(done.header, [list(map(str, row)) for row in done.rows[:SHOWN]])
-    for note in done.notes:
-        say(note)
+    found = done.standings
+    say(headline(found))
+    if found.membership:
+        rows = [
+            [
+                row.recipe,
+                "" if row.rank is None else f"{row.rank:.1f}",
+                interval(row.auc),
+                f"{row.found} of {row.editions}",
+                f"{row.seconds:.1f}",
+            ]
+            for row in found.overall[:SHOWN]
+        ]
+        print_table(["recipe", "mean rank", "mean AUC (chance 0.5)", "better than chance", "seconds"], rows)
+    for edition in found.attribution:
+        best = [row for row in edition.rows if row.main is not None][:SHOWN]
+        rows = [
+            [row.recipe, interval(row.main), f"{row.seconds:.1f}"] for row in best if row.main is not None
+        ]
+        print_table([f"{plain(edition.title)}: recipe", "ARI (chance 0)", "seconds"], rows)
+    failed = {one.recipe: one.reason for one in found.failures}
+    for recipe, reason in list(failed.items())[:3]:
+        say(plain(f"not run: {recipe}: {reason.removeprefix(f'{recipe}: ')}"))
+    if len(failed) > 3:
+        say(f"and {len(failed) - 3} more recipes that could not be run: the page says why")
     report_files((), (), done.page)

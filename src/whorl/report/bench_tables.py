@@ -20,7 +20,7 @@ SIGNS = {"better": "▲", "worse": "▼", "": ""}
 WORDS = {"better": "better than chance", "worse": "worse than chance", "": "not told from chance"}
 FAILURES = 60
 SHARES = ("tpr_at_1_percent_fpr",)
-NAMED = ("normalized_mutual_information", "hungarian_accuracy")
+NAMED = ("normalised_mutual_information", "hungarian_accuracy")
 
 
 @dataclass(frozen=True)
