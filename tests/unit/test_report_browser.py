@@ -143,7 +143,7 @@ def test_print_shows_what_the_gallery_hides(tmp_path, audit_html):
 
 @pytest.mark.parametrize("width", [1280, 500])
 def test_a_bench_fits_and_no_words_of_a_drawing_cover_others(tmp_path, width):
-    # Chromium has no window narrower than 500 pixels; what is wider there has to scroll in its own place.
+    # Chromium has no window narrower than 500 pixels; what is wider there scrolls in its own place.
     lines = [
         bench_lines.line(f"edition-{place}-of-a-generator-with-a-long-name", f"{system}.a", 0.5 + place / 20)
         for place in range(6)
@@ -165,7 +165,8 @@ def test_a_bench_fits_and_no_words_of_a_drawing_cover_others(tmp_path, width):
               || a.bottom > frame.bottom + 1) cut.push(words);
           boxes.slice(0, i).forEach(([others, b]) => {
             if (Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
-                && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4) covered.push(words + '/' + others);
+                && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4)
+              covered.push(words + "/" + others);
           });
         });
       }

@@ -99,8 +99,8 @@ def _turn_axes(turn: Turn, x: Scale, y: Scale) -> list[Markup]:
         parts.append(text(44, y.at(value) + 4, svg.tick_label(round(value, 9)), "end", "tick"))
     parts.append(line(50, y.at(0.5), 500, y.at(0.5), INK, 1, "3 2"))
     # The values stand at equal distances: between "low" and "high" there is no other.
-    for place, value in enumerate(turn.values):
-        words = shorten(value, 14) if isinstance(value, str) else svg.tick_label(value)
+    for place, setting in enumerate(turn.values):
+        words = shorten(setting, 14) if isinstance(setting, str) else svg.tick_label(setting)
         parts.append(text(x.at(place), y.start + 18, words, "middle", "tick"))
     parts.append(line(50, y.start, 500, y.start, MUTED))
     parts.append(text(275, y.start + 40, shorten(turn.dial, 60), "middle", "label"))

@@ -109,7 +109,7 @@ def front_view(
         "failures": failures,
         "unlisted": unlisted,
         "cut": bench.cut,
-        "repeat": repetition({**about, "seed": _seeds(about, bench)}),
+        "repeat": _repeat(about, bench),
     }
 
 
@@ -198,9 +198,11 @@ def _means(systems: Mapping[str, Mapping[str, Sequence[float]]], found: Standing
     return {name: [sum(gaps) / len(gaps) for gaps in systems[name].values()] for name in order}
 
 
-def _seeds(about: Mapping[str, object], bench: Bench) -> str:
+def _repeat(about: Mapping[str, object], bench: Bench) -> dict[str, Any]:
+    """Return how to repeat it; the seeds are those of the runs where nobody said."""
     said = about.get("seeds", about.get("seed"))
-    if isinstance(said, list | tuple):
-        return ", ".join(map(str, said))
-    used = sorted({run.seed for run in bench.runs})
-    return str(said) if said is not None else ", ".join(map(str, used[:20])) or "none"
+    if said is None:
+        said = sorted({run.seed for run in bench.runs})[:20] or "none"
+    seeds = ", ".join(map(str, said)) if isinstance(said, list | tuple) else str(said)
+    others = {name: value for name, value in about.items() if name not in ("title", "seeds")}
+    return repetition({**others, "seed": seeds})
