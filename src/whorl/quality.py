@@ -20,6 +20,8 @@ from whorl.records import Array, BadInput, Interval
 
 SPLITS = 20
 NEIGHBOURS = 3
+REACH = 2.0  # standard deviations that a feature counts at most
+VERSION = 1  # of the features: another makes other figures
 RINGS = 32
 THUMBNAIL = 12
 MOST = 1000  # pictures of a set that are compared at a time
@@ -114,7 +116,9 @@ def _features(sets: list[Array], spectra: list[Rows]) -> list[Rows]:
     parts = []
     for block in blocks:
         middle, spread = block[-1].mean(axis=0), block[-1].std(axis=0) + 1e-9
-        parts.append([np.clip((one - middle) / spread, -10.0, 10.0) / np.sqrt(one.shape[1]) for one in block])
+        # Squashed: how far out a feature lies shall not drown that others are where they should be.
+        held = [REACH * np.tanh((one - middle) / spread / REACH) for one in block]
+        parts.append([one / np.sqrt(one.shape[1]) for one in held])
     joined = [np.concatenate(own, axis=1) for own in zip(*parts, strict=True)]
     # The kernel divides by the number of features: back to a unit each.
     return [one * np.sqrt(one.shape[1] / len(blocks)) for one in joined]

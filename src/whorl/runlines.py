@@ -70,7 +70,7 @@ def key_of(bench: Bench, job: Job) -> str:
     truth = [sorted(answers.labels.items()), sorted(answers.patients.items())] if answers else []
     where = [FORM, job.source.name, job.source.model, edition.problem.digest, truth]
     if not job.recipe:
-        return digest_of(*where, "quality")
+        return digest_of(*where, "quality", quality.VERSION)
     recipe = _recipe(bench, job)
     weights = [[name, _identity(bench.networks, name)] for name in sorted(networks_of(recipe))]
     return digest_of(*where, recipe.name, recipe.digest, job.seed, weights)
