@@ -30,6 +30,7 @@ docs: $(VENV)/.developer
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/leaderboards.py
 	$(BIN)/python docs/results.py
+	$(BIN)/python docs/classical.py
 	$(BIN)/python docs/attribution.py
 	$(BIN)/python docs/evidence.py
 	$(BIN)/python docs/speed.py
@@ -38,6 +39,7 @@ docs-check: $(VENV)/.developer
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python docs/leaderboards.py --check
 	$(BIN)/python docs/results.py --check
+	$(BIN)/python docs/classical.py --check
 	$(BIN)/python docs/attribution.py --check
 	$(BIN)/python docs/evidence.py --check
 	$(BIN)/python docs/speed.py --check

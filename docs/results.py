@@ -1,10 +1,12 @@
-"""Write results.md from docs/data/lidc.json, which `benchmarks/lidc_editions.py` makes.
+"""Write results.md and results-editions.md from docs/data/lidc64.json, the lines of a bench.
 
-`python docs/results.py` writes it, `python docs/results.py --check` says whether it is stale.
+`python docs/results.py` writes them, `--check` says whether one is stale, `--take RUNS.jsonl` makes the data
+from the runs of `whorl bench`, less what no table here shows.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,120 +15,214 @@ from typing import Any
 import pages
 from pages import table
 
-from whorl import recipes
-from whorl.evidence.exact import benjamini_hochberg
+from whorl import ledger, standings
+from whorl.installation import versions
+from whorl.placings import Edition, Placing
+from whorl.records import Interval
+from whorl.report.bench_words import best_sentence, comparison_sentence, headline
+from whorl.standings import Standings
 
-PAGE = Path(__file__).with_name("results.md")
-PROSE = Path(__file__).with_name("results.md.in")
-DATA = Path(__file__).parent / "data" / "lidc.json"
-TITLES = {
-    "components": "Principal components (100) of the used pictures",
-    "near-copies": "Near copies of used pictures: 5 % of what is generated",
-    "kernels": "Kernel mixture around the used pictures",
-}
-HEADER = ("recipe", "fidelity", "AUC", "found at 1 %", "F1", "says used", "q", "F1 on dev", "lost since dev")
-Run = Mapping[str, Any]
+HERE = Path(__file__).parent
+PAGE, DETAILS = HERE / "results.md", HERE / "results-editions.md"
+PROSE = HERE / "results.md.in"
+DATA = HERE / "data" / "lidc64.json"
+KEPT = (
+    "key",
+    "edition",
+    "model",
+    "task",
+    "generator",
+    "kind",
+    "dials",
+    "recipe",
+    "system",
+    "fidelity",
+    "untrained",
+)
+KEPT += (
+    "effort",
+    "digest",
+    "seed",
+    "seeded",
+    "device",
+    "count",
+    "share_used",
+    "p_value",
+    "measures",
+    "chance",
+)
+KEPT += ("development", "seconds", "failed", "quality")
+SHOWN = ("auc", "tpr_at_1_percent_fpr", "f1", "adjusted_rand_index", "hungarian_accuracy")
+HEADER = (
+    "recipe",
+    "fidelity",
+    "AUC",
+    "found at 1 %",
+    "F1",
+    "F1 of “used”",
+    "says used",
+    "q",
+    "seconds",
+    "device",
+)
+
+
+def take(runs: Path) -> None:
+    """Write the data from the lines of a bench."""
+    lines = [json.loads(line) for line in runs.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+    last = {line["key"]: line for line in lines}
+    rows = [json.dumps(_trimmed(line), ensure_ascii=False) for line in sorted(last.values(), key=_order)]
+    head = json.dumps({"schema": "whorl.bench/1", "versions": versions()}, indent=1).removesuffix("\n}")
+    DATA.write_text(head + ',\n "lines": [\n  ' + ",\n  ".join(rows) + "\n ]\n}\n", encoding="utf-8")
+
+
+def _order(line: Mapping[str, Any]) -> tuple[str, str, str, int]:
+    return line["edition"], line["model"], line.get("recipe", ""), line.get("seed", 0)
+
+
+def _trimmed(line: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: line[key] for key in KEPT if key in line}
+    if "measures" in found:
+        found["measures"] = {key: value for key, value in found["measures"].items() if key in SHOWN}
+        found["chance"] = {
+            "f1": {"always used": found.get("chance", {}).get("f1", {}).get("always used", 0.0)}
+        }
+        found["development"] = [gap for gap in found["development"] if gap[1] in ("auc", "f1")]
+    return {key: _rounded(value) for key, value in found.items()}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    return [_rounded(one) for one in value] if isinstance(value, list) else value
+
+
+def read(content: Mapping[str, Any]) -> Standings:
+    """Return what the lines say together."""
+    return standings.standings(ledger.gathered(content["lines"]))
 
 
 def page(content: Mapping[str, Any]) -> str:
-    """Return the whole page: the prose with every number put in."""
-    runs: list[Run] = [run for run in content["runs"] if "failed" not in run]
-    names = list(content["commands"])
-    by_edition = {name: [run for run in runs if run["edition"] == name] for name in names}
+    """Return the page of all editions together."""
+    found = read(content)
     fields = {
-        "recipes": len({run["recipe"] for run in runs}),
-        "runs": len(runs),
-        "seed": content["seed"],
-        "test": runs[0]["count"],
-        "summary": summary(by_edition),
-        "tables": "\n\n".join(section(name, by_edition[name]) for name in names),
-        "commands": "\n".join(content["commands"].values()),
-        "failed": failures([run for run in content["runs"] if "failed" in run]),
+        "headline": headline(found),
+        "best": best_sentence(found),
+        "generators": generators(found.membership),
+        "table": matrix(found),
+        "ranks": comparison_sentence(found.comparison, "recipe"),
+        "dials": dials(found),
+        "failed": failures(found),
+        "recipes": len(found.overall),
+        "editions": len(found.membership),
         "versions": ", ".join(f"{name} {version}" for name, version in content["versions"].items()),
     }
     return PROSE.read_text(encoding="utf-8").format(**fields).rstrip("\n") + "\n"
 
 
-def summary(by_edition: Mapping[str, Sequence[Run]]) -> str:
-    """One row for every edition: how many recipes see anything, and which sees most."""
+def details(content: Mapping[str, Any]) -> str:
+    """Return the page with a whole table of every edition."""
+    top = (
+        "<!-- Written by docs/results.py from data/lidc64.json: change those, then run `make docs`. -->\n"
+        "# Every edition of results.md in full\n\n"
+        "How the editions were made and how to read the columns: [results.md](results.md). Seconds are of a busy\n"
+        "machine with two cores, less what another recipe of the same bench had computed before: they compare only\n"
+        "roughly.\n"
+    )
+    return "\n".join([top, *(section(edition) for edition in read(content).membership)]).rstrip("\n") + "\n"
+
+
+def generators(editions: Sequence[Edition]) -> str:
+    """One row an edition: its generator, how good it is, what published systems and ours see of it."""
     rows = []
-    for name, runs in by_edition.items():
-        published = [run for run in runs if not run["recipe"].startswith("whorl.")]
-        above = [run for run in published if run["q"] <= 0.05 and run["auc"][0] > 0.5] if ready(runs) else []
-        beaten = [run for run in published if run["f1"][1] > constant(run)]
-        best, ours = (max(group, key=auc) for group in (published, [r for r in runs if r not in published]))
+    for edition in editions:
+        rows_of = [[row for row in edition.rows if row.own is own and row.main] for own in (False, True)]
+        published, ours = (max(rows, key=lambda row: row.main.estimate) for rows in rows_of)
+        seen = sum(row.outcome == "better" for row in rows_of[0])
+        good = edition.quality
         rows.append(
             [
-                TITLES.get(name, name),
-                f"{len(above)} of {len(published)}",
-                f"{len(beaten)} of {len(published)}",
-                f"{best['recipe']} {interval(best['auc'])}",
-                f"{ours['recipe']} {interval(ours['auc'])}",
+                edition.title,
+                f"`{edition.generator}`",
+                f"{good.kid.estimate:.2f}" if good and good.kid else "",
+                f"{good.precision:.2f}, {good.recall:.2f}" if good else "",
+                f"{seen} of {len(rows_of[0])}",
+                f"`{published.recipe}` {interval(published.main)}",
+                f"`{ours.recipe}` {interval(ours.main)}",
             ]
         )
-    header = (
-        "generator",
-        "published variants better than chance (q ≤ 0.05)",
-        "whose F1 is above the constant's (whole interval)",
-        "highest AUC, published",
-        "highest AUC, our own",
+    header = ("edition", "generator", "KID", "precision, recall", "published recipes above chance (q ≤ 5 %)")
+    return table((*header, "highest AUC, published", "highest AUC, our own"), rows)
+
+
+def matrix(found: Standings) -> str:
+    """One row a recipe, one column an edition."""
+    by_name = {edition.title: {row.recipe: row for row in edition.rows} for edition in found.membership}
+    rows = []
+    for row in found.overall:
+        cells = [_cell(known.get(row.recipe)) for known in by_name.values()]
+        rank = "" if row.rank is None else f"{row.rank:.1f}"
+        rows.append([f"`{row.recipe}`", rank, interval(row.auc), *cells])
+    return table(("recipe", "mean rank", "mean AUC", *by_name), rows)
+
+
+def dials(found: Standings) -> str:
+    """What turning a dial does to the attacks that see most, and to the published mean."""
+    rows = []
+    for turn in found.turns:
+        named = sorted(turn.aucs.items(), key=lambda pair: -max(p.estimate for p in pair[1] if p is not None))
+        leading = [f"`{name}` {_curve(points)}" for name, points in named[:2]]
+        rows.append([turn.kind, turn.dial, ", ".join(map(str, turn.values)), *leading])
+    return (
+        table(("generator", "dial", "values", "AUC of the two that see most", ""), rows) if rows else "None."
     )
-    return table(header, rows)
 
 
-def ready(runs: Sequence[Run]) -> bool:
-    """Put the adjusted p-value of every run of an edition beside it."""
-    for run, q in zip(runs, benjamini_hochberg([run["p_value"] for run in runs]), strict=True):
-        run["q"] = float(q)  # type: ignore[index]
-    return bool(runs)
-
-
-def section(name: str, runs: Sequence[Run]) -> str:
+def section(edition: Edition) -> str:
     """The table of one edition, highest AUC first."""
-    ready(runs)
-    rows = []
-    for run in sorted(runs, key=auc, reverse=True):
-        promised = next((gap for gap in run["development"] if gap[1] == "f1"), None)
-        rows.append(
-            [
-                f"`{run['recipe']}`",
-                str(recipes.load(run["recipe"]).about["fidelity"]),
-                *(interval(run[key]) for key in ("auc", "tpr_at_1_percent_fpr", "f1")),
-                f"{run['share_used']:.0%}",
-                f"{run['q']:.2g}",
-                f"{promised[2][0]:.3f}" if promised else "",
-                interval(promised[4], signed=True) if promised and promised[4] else "",
-            ]
-        )
-    first = runs[0]
-    chance = f'{first["count"]} pictures; the constant answer "used" has F1 {constant(first):.3f}, AUC 0.5.'
-    return f"## {TITLES.get(name, name)}\n\n{chance}\n\n{table(HEADER, rows)}"
+    rows = [_row(row) for row in edition.rows]
+    made = f"`{edition.generator}`, {edition.count} pictures asked about."
+    return f"## {edition.title}\n\n{made}\n\n{table(HEADER, rows)}\n"
 
 
-def failures(runs: Sequence[Run]) -> str:
-    """Say which runs ended without a figure, and why."""
-    if not runs:
-        return "Every run ended with a figure."
-    return "Ended without a figure:\n\n" + "\n".join(
-        f"- `{run['recipe']}` on {run['edition']}: {run['failed']}" for run in runs
-    )
+def _row(row: Placing) -> list[str]:
+    measures = [interval(row.measures.get(key)) for key in ("auc", "tpr_at_1_percent_fpr", "f1")]
+    said = ["" if row.constant is None else f"{row.constant:.3f}", f"{row.share_used or 0.0:.0%}"]
+    q_value = "" if row.q_value is None else f"{row.q_value:.2g}"
+    marked = f"`{row.recipe}`" + (" untrained features" if row.untrained else "")
+    return [marked, row.fidelity, *measures, *said, q_value, f"{row.seconds:.1f}", " ".join(row.devices)]
 
 
-def auc(run: Run) -> float:
-    """Return the estimate that sorts."""
-    return float(run["auc"][0])
+def _cell(row: Placing | None) -> str:
+    if row is None or row.main is None:
+        return ""
+    return f"**{row.main.estimate:.2f}**" if row.outcome == "better" else f"{row.main.estimate:.2f}"
 
 
-def constant(run: Run) -> float:
-    """Return the F1 of the answer "used" for every picture."""
-    return float(run["chance_f1"]["always used"])
+def _curve(points: Sequence[Interval | None]) -> str:
+    return " → ".join("?" if point is None else f"{point.estimate:.2f}" for point in points)
 
 
-def interval(found: Sequence[float], signed: bool = False) -> str:
+def failures(found: Standings) -> str:
+    """Say which recipes were not run, and why; recipes of one reason in one line."""
+    reasons: dict[str, list[str]] = {}
+    for one in {one.recipe: one for one in found.failures}.values():
+        reason = one.reason.removeprefix(f"{one.recipe}: ").split(": neither --weights")[0]
+        reasons.setdefault(reason, []).append(f"`{one.recipe}`")
+    lines = [f"- {reason}: {', '.join(sorted(names))}" for reason, names in sorted(reasons.items())]
+    return "\n".join(lines) or "Every recipe that was asked for ended with a figure."
+
+
+def interval(found: Interval | None) -> str:
     """Return an estimate with its 95 % interval."""
-    estimate, low, high = (f"{value:+.3f}" if signed else f"{value:.3f}" for value in found)
-    return f"{estimate} [{low}, {high}]"
+    return "" if found is None else f"{found.estimate:.3f} [{found.low:.3f}, {found.high:.3f}]"
 
 
 if __name__ == "__main__":
-    sys.exit(pages.main(PAGE, DATA, page, sys.argv[1:]))
+    if sys.argv[1:2] == ["--take"]:
+        take(Path(sys.argv[2]))
+        sys.exit(0)
+    done = [pages.main(to, DATA, make, sys.argv[1:]) for to, make in ((PAGE, page), (DETAILS, details))]
+    sys.exit(max(done))

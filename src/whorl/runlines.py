@@ -21,7 +21,7 @@ from whorl.networks.embedding import Networks
 from whorl.pipeline import Settings
 from whorl.protocols import protocols
 from whorl.records import BadInput, Interval, Recipe, Result, Task, digest_of
-from whorl.store import Store
+from whorl.store import Shelf, Store
 from whorl.trials import Trial, trial
 
 FORM = "whorl.bench/1"
@@ -29,6 +29,7 @@ KEPT: Mapping[Task, tuple[str, ...]] = {
     "membership": ("auc", "tpr_at_1_percent_fpr", "f1", "accuracy", "balanced_accuracy", "kappa"),
     "attribution": ("adjusted_rand_index", "normalised_mutual_information", "hungarian_accuracy"),
 }
+SHELF = Shelf()  # features that recipes of a process share, so times leave out what another has computed
 REMEMBERED = 4  # editions that a process keeps in memory
 DRAWN = ("seed", "workplace")  # what a step is handed if it draws random numbers
 Line = dict[str, Any]
@@ -118,6 +119,7 @@ def _run(bench: Bench, job: Job) -> Line:
         store=Store(bench.out / ".store"),
         networks=bench.networks,
         keep_features=True,
+        shelf=SHELF,
         workplace=Workplace(
             device="gpu" if bench.networks.device == "cuda" else "cpu", threads=bench.threads
         ),
