@@ -14,7 +14,7 @@ import csv
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from saving import jpeg
 
 from whorl import api, clusters, identification, images, pipeline, recipes, regrouping
+from whorl.alterations import ALTERATIONS, Alteration
 from whorl.fingerprints import quarters, sharpened
 from whorl.forge import generators
 from whorl.forge.phantom import draw_hospital
@@ -50,53 +50,20 @@ EACH, POOL, LEARNED = 100, 300, 200
 Features = Mapping[str, tuple[list[Array], ...]]
 
 
-def noise(sigma: float) -> Callable[[Array, np.random.Generator], Array]:
-    """Add grain of so many grey levels."""
-    return lambda stack, rng: grey(stack + sigma * rng.standard_normal(stack.shape))
-
-
-def grey(stack: Array) -> Array:
-    """Bring back to 8 bits."""
-    return np.asarray(np.clip(np.rint(stack), 0, 255), np.uint8)
-
-
-def cropped(stack: Array, rng: np.random.Generator) -> Array:
-    """Cut up to 8 pixels off, elsewhere in every picture."""
-    side = stack.shape[1] - 8
-    corners = rng.integers(0, 9, (len(stack), 2))
-    return np.stack([one[y : y + side, x : x + side] for one, (y, x) in zip(stack, corners, strict=True)])
-
-
-def resized(stack: Array, _: np.random.Generator) -> Array:
-    """Scale to nine tenths."""
-    side = round(0.9 * stack.shape[1])
-    return np.stack([np.asarray(Image.fromarray(one).resize((side, side), 2)) for one in stack])
-
-
-def mirrored(stack: Array, rng: np.random.Generator) -> Array:
-    """Mirror half of the pictures."""
-    flip = rng.random(len(stack)) < 0.5
-    return np.where(flip[:, None, None], stack[:, :, ::-1], stack)
-
-
-def brightened(stack: Array, rng: np.random.Generator) -> Array:
-    """Scale grey levels by up to a tenth."""
-    return grey(stack * rng.uniform(0.9, 1.1, (len(stack), 1, 1)))
-
-
-CHANGES: dict[str, Callable[[Array, np.random.Generator], Array]] = {
+# As docs/attribution.md calls them.
+CHANGES: dict[str, Alteration] = {
     "clean": lambda stack, rng: stack,
-    "shifted by 1 pixel": lambda stack, rng: np.roll(stack, 1, axis=2)[:, 1:, 1:],
-    "cropped by up to 8": cropped,
-    "half mirrored": mirrored,
-    "JPEG 95": lambda stack, _: jpeg(stack, 95),
-    "JPEG 85": lambda stack, _: jpeg(stack, 85),
-    "JPEG 75": lambda stack, _: jpeg(stack, 75),
-    "noise 1": noise(1.0),
-    "noise 2": noise(2.0),
-    "resized to 0.9": resized,
-    "brightness ± 10 %": brightened,
-    "6 bits": lambda stack, rng: stack // 4 * 4,
+    "shifted by 1 pixel": ALTERATIONS["shift-1"],
+    "cropped by up to 8": ALTERATIONS["crop-8"],
+    "half mirrored": ALTERATIONS["mirror-half"],
+    "JPEG 95": ALTERATIONS["jpeg-95"],
+    "JPEG 85": ALTERATIONS["jpeg-85"],
+    "JPEG 75": ALTERATIONS["jpeg-75"],
+    "noise 1": ALTERATIONS["noise-1"],
+    "noise 2": ALTERATIONS["noise-2"],
+    "resized to 0.9": ALTERATIONS["resize-0.9"],
+    "brightness ± 10 %": ALTERATIONS["brightness"],
+    "6 bits": ALTERATIONS["bits-6"],
 }
 
 

@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 from plain_stack import plain_stack
 from real_pictures import pictures
-from saving import jpeg, keep
+from saving import keep
 from scipy.ndimage import shift
 
 import whorl
 from whorl import images, pipeline, recipes
+from whorl.alterations import jpeg
 from whorl.deliverables import AuditReport
 from whorl.forge import generators
 from whorl.metrics import auc, tpr_at_fpr

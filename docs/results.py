@@ -127,9 +127,8 @@ def details(content: Mapping[str, Any]) -> str:
     top = (
         "<!-- Written by docs/results.py from data/lidc64.json: change those, then run `make docs`. -->\n"
         "# Every edition of results.md in full\n\n"
-        "How the editions were made and how to read the columns: [results.md](results.md). Seconds are of a busy\n"
-        "machine with two cores, less what another recipe of the same bench had computed before: they compare only\n"
-        "roughly.\n"
+        "How the editions were made, how to read the columns: [results.md](results.md). Seconds are of a\n"
+        "busy machine with two cores, less what another recipe of the bench had computed before.\n"
     )
     return "\n".join([top, *(section(edition) for edition in read(content).membership)]).rstrip("\n") + "\n"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from whorl import experiments, exports, ledger, standings
+from whorl import alterations, experiments, exports, ledger, standings
 from whorl.compare import Progress, silent
 from whorl.executors import executor as executor_named
 from whorl.installation import provenance
@@ -30,6 +30,7 @@ class Asked:
     executor: str = "here"
     workers: int = 0
     effort: str = ""
+    altered: Sequence[str] = ()
     networks: Networks = field(default_factory=Networks)
     command: str = ""
 
@@ -46,7 +47,8 @@ class Benched:
 def bench(asked: Asked, out: Path, *, progress: Progress = silent, told: Told | None = None) -> Benched:
     """Run recipes on the editions of their question and compare them; what is in `out` is not run again."""
     chosen = experiments.chosen(asked.recipes)
-    where = experiments.sources(asked.editions)
+    ways = alterations.known(tuple(asked.altered))
+    where = experiments.altered(experiments.sources(asked.editions), ways)
     wanted = experiments.jobs(where, chosen, range(asked.seeds))
     there = experiments.read_lines(out / LINES)
     out.mkdir(parents=True, exist_ok=True)

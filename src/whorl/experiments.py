@@ -9,6 +9,7 @@ import fnmatch
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from whorl import recipes
@@ -40,6 +41,15 @@ def sources(folders: Sequence[Path]) -> list[Source]:
         raise BadInput(
             f"--editions {shown(twice.folder)}: two editions are called {shown(twice.name)}; rename one"
         )
+    return found
+
+
+def altered(where: Sequence[Source], names: Sequence[str]) -> list[Source]:
+    """Return the editions, those that ask for generators also with their test pictures altered."""
+    found = []
+    for source in where:
+        ways = names if edition_of(source).problem.task == "attribution" else ()
+        found += [source, *(replace(source, altered=name) for name in ways)]
     return found
 
 

@@ -42,6 +42,7 @@ class Run:
     p_value: float | None = None
     chance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     development: tuple[Gap, ...] = ()
+    altered: str = ""
 
     @property
     def own(self) -> bool:
@@ -63,6 +64,7 @@ class Failure:
     recipe: str
     seed: int
     reason: str
+    altered: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,9 +157,10 @@ def _record(line: Mapping[str, Any]) -> tuple[tuple[object, ...], Run | Failure 
         return ("quality", edition, model), _quality(edition, model, fields.mapping(line, "quality"))
     recipe = fields.text(line, "recipe")
     seed = fields.whole(line, "seed")
-    key = ("run", edition, model, recipe, 0 if seed is None else seed)
+    altered = fields.text(line, "altered", "")
+    key = ("run", edition, model, altered, recipe, 0 if seed is None else seed)
     if "failed" in line:
-        return key, Failure(edition, model, recipe, seed or 0, fields.text(line, "failed"))
+        return key, Failure(edition, model, recipe, seed or 0, fields.text(line, "failed"), altered)
     return key, _run(line, edition, model, recipe, seed or 0)
 
 
@@ -191,6 +194,7 @@ def _run(line: Mapping[str, Any], edition: str, model: str, recipe: str, seed: i
         seeded=line.get("seeded") is not False,
         device=fields.text(line, "device", ""),
         digest=fields.text(line, "digest", ""),
+        altered=fields.text(line, "altered", ""),
         count=fields.whole(line, "count"),
         share_used=fields.share(line, "share_used"),
         p_value=fields.share(line, "p_value"),

@@ -81,20 +81,25 @@ class Edition:
     count: int | None
     rows: tuple[Placing, ...]
     quality: Quality | None = None
+    altered: str = ""
 
     @property
     def title(self) -> str:
-        """The name, with the model where an edition has several."""
-        return f"{self.name} · {self.model}" if self.model else self.name
+        """The name, with the model where an edition has several, and what its pictures went through."""
+        return " · ".join(filter(None, (self.name, self.model, self.altered)))
 
 
 def editions(bench: Bench) -> tuple[Edition, ...]:
     """Return the editions in the order of the lines, membership before attribution."""
-    grouped: dict[tuple[Question, str, str], dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
+    grouped: dict[tuple[Question, str, str, str], dict[str, list[Run]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for run in bench.runs:
-        grouped[run.task, run.edition, run.model][run.recipe].append(run)
+        grouped[run.task, run.edition, run.model, run.altered][run.recipe].append(run)
     qualities = {(quality.edition, quality.model): quality for quality in bench.qualities}
-    found = [_edition(recipes, qualities.get((name, model))) for (_, name, model), recipes in grouped.items()]
+    found = [
+        _edition(recipes, qualities.get((name, model))) for (_, name, model, _), recipes in grouped.items()
+    ]
     return tuple(sorted(found, key=lambda edition: edition.task != "membership"))
 
 
@@ -129,6 +134,7 @@ def _edition(recipes: Mapping[str, Sequence[Run]], quality: Quality | None) -> E
         max((run.count or 0 for runs in recipes.values() for run in runs), default=0) or None,
         tuple(judged),
         quality,
+        first.altered,
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from whorl import quality, recipes, steps, untrained
+from whorl import alterations, quality, recipes, steps, untrained
 from whorl.challenge import editions
 from whorl.challenge.editions import Edition
 from whorl.extraction import networks_of
@@ -37,12 +37,13 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True)
 class Source:
-    """One model's edition: the folder, the place of its model in it, what it calls itself."""
+    """One model's edition: the folder, the model's place in it, what it calls itself, what was altered."""
 
     folder: Path
     place: int
     name: str
     model: str
+    altered: str = ""
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,7 @@ def _where(source: Source) -> Line:
     return {
         "edition": source.name,
         "model": source.model,
+        "altered": source.altered,
         "task": edition.problem.task,
         "generator": spec,
         "kind": spec.partition(":")[0],
@@ -218,4 +220,8 @@ def edition_of(source: Source) -> Edition:
     """Read an edition; the last few stay in memory."""
     home = published(source.folder)
     answers = source.folder / "sealed" if home != source.folder else None
-    return editions.read_all(home, answers=answers)[source.place]
+    found = editions.read_all(home, answers=answers)[source.place]
+    if not source.altered:
+        return found
+    queries = alterations.altered(found.problem.queries, source.altered)
+    return replace(found, problem=replace(found.problem, queries=queries))

@@ -89,8 +89,13 @@ class Standings:
 
     @cached_property
     def attribution(self) -> tuple[Edition, ...]:
-        """The editions that ask which generator made which picture."""
-        return tuple(edition for edition in self.editions if edition.task == "attribution")
+        """The editions that ask which generator made which picture, as they are."""
+        return tuple(one for one in self.editions if one.task == "attribution" and not one.altered)
+
+    def alterations(self, edition: Edition) -> tuple[Edition, ...]:
+        """The same edition with its test pictures altered, one way each."""
+        asked = (edition.task, edition.name, edition.model)
+        return tuple(one for one in self.editions if one.altered and (one.task, one.name, one.model) == asked)
 
     @cached_property
     def overall(self) -> tuple[Overall, ...]:

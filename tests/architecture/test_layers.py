@@ -64,6 +64,7 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
                 "whorl.executors",
                 "whorl.clusters",
                 "whorl.disturbances",
+                "whorl.alterations",
                 "whorl.identifier",
                 "whorl.identities",
             }

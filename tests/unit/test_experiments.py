@@ -138,6 +138,19 @@ def test_other_answers_are_another_run(folder: Path, tmp_path: Path) -> None:
     assert before != runlines.key_of(bench, Job(experiments.sources([copy])[0], recipe, 0))
 
 
+def test_altered_pictures_are_asked_about_in_a_line_of_their_own(folder: Path, tmp_path: Path) -> None:
+    done = benching.bench(asked(folder, altered=("jpeg-75", "crop-8"), seeds=1), tmp_path / "out")
+    ways = [one.altered for one in done.standings.editions if one.name == "who-1"]
+    assert ways == ["", "jpeg-75", "crop-8"]
+    assert all(not one.altered for one in done.standings.membership)
+    aris = {one.altered: one.rows[0].main for one in done.standings.editions if one.name == "who-1"}
+    assert len(set(aris.values())) > 1
+    page = done.page.read_text()
+    assert "jpeg-75" in page and "crop-8" in page
+    with pytest.raises(BadInput, match="did you mean 'jpeg-75'"):
+        benching.bench(asked(folder, altered=("jpg-75",)), tmp_path / "out")
+
+
 def test_what_fails_says_why_in_its_line_and_is_tried_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,6 +16,35 @@ if TYPE_CHECKING:
     from whorl.benching import Benched
 
 SHOWN = 15
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Manner:
+    """How often, by whom, how long, and on what besides."""
+
+    seeds: Annotated[
+        int, counted("Runs of each recipe that draws random numbers, seeds 0, 1, and so on.")
+    ] = 3
+    executor: Annotated[
+        Literal["here", "processes"], Parameter(help="One run after another, or several at a time.")
+    ] = "here"
+    workers: Annotated[int, counted("Processes; 0 = one for each core.")] = 0
+    effort: Annotated[
+        Literal["full", "small", "tiny"] | None,
+        Parameter(help="How long networks learn that belong to a recipe; as each recipe says if not given."),
+    ] = None
+    altered: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="Attribution: also with test pictures altered, as jpeg-85; all, or repeatable.",
+            negative="",
+            show_default=False,
+        ),
+    ] = ()
+
+
+MANNER = Manner()
 
 
 def bench(
@@ -30,19 +60,9 @@ def bench(
             help="Editions with answers, or folders of such; repeatable.", negative="", consume_multiple=True
         ),
     ],
-    seeds: Annotated[
-        int, counted("Runs of each recipe that draws random numbers, seeds 0, 1, and so on.")
-    ] = 3,
-    executor: Annotated[
-        Literal["here", "processes"], Parameter(help="One run after another, or several at a time.")
-    ] = "here",
-    workers: Annotated[int, counted("Processes; 0 = one for each core.")] = 0,
-    effort: Annotated[
-        Literal["full", "small", "tiny"] | None,
-        Parameter(help="How long networks learn that belong to a recipe; as each recipe says if not given."),
-    ] = None,
     out: Annotated[Path, Parameter(help="Folder for runs.jsonl and the pages.")] = Path("whorl-bench"),
     json: Annotated[bool, flag("Print the result as JSON and nothing else.")] = False,
+    manner: Manner = MANNER,
     networking: Networking = NETWORKING,
 ) -> None:
     """Run recipes on editions with known answers and make the pages that compare them.
@@ -54,16 +74,17 @@ def bench(
     from whorl import benching
     from whorl.display import Display, print_json
 
-    if seeds < 1:
-        raise BadInput(f"--seeds {seeds}: give 1 or more")
+    if manner.seeds < 1:
+        raise BadInput(f"--seeds {manner.seeds}: give 1 or more")
     check_out(out, *editions)
     asked = benching.Asked(
         recipes=recipes or ("default",),
         editions=editions,
-        seeds=seeds,
-        executor=executor,
-        workers=workers,
-        effort=effort or "",
+        seeds=manner.seeds,
+        executor=manner.executor,
+        workers=manner.workers,
+        effort=manner.effort or "",
+        altered=manner.altered,
         networks=networking.networks(),
         command=shlex.join(["whorl", *given]),
     )
@@ -80,7 +101,7 @@ def _told(done: int, total: int, line: dict[str, Any]) -> None:
     """Say on standard error what a run came to, where no bar can be shown."""
     from whorl.display import plain
 
-    where = "/".join(filter(None, (line["edition"], line["model"])))
+    where = "/".join(filter(None, (line["edition"], line["model"], line["altered"])))
     what = line.get("recipe", "quality of what was generated")
     measures = line.get("measures", {})
     name = "auc" if "auc" in measures else next(iter(measures), "")

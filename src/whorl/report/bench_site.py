@@ -43,7 +43,7 @@ def file_names(editions: Sequence[Edition]) -> list[str]:
     taken: set[str] = set()
     found = []
     for edition in editions:
-        words = f"{edition.name}-{edition.model}" if edition.model else edition.name
+        words = "-".join(filter(None, (edition.name, edition.model, edition.altered)))
         stem = re.sub(r"[^A-Za-z0-9_-]+", "-", words).strip("-")[:NAME_LENGTH] or "unnamed"
         name, number = stem, 1
         while name.lower() in taken:
@@ -125,9 +125,14 @@ def _questions(found: Standings, hrefs: Sequence[str]) -> dict[str, Any]:
         "spectra": spectra[:SPECTRA],
         "more_spectra": max(0, len(spectra) - SPECTRA),
         "attribution": [
-            (edition.title, href, bench_tables.edition_lines(edition, scale))
+            (
+                edition.title,
+                href,
+                bench_tables.edition_lines(edition, scale),
+                bench_tables.robustness(edition, found.alterations(edition)),
+            )
             for edition, href in zip(found.editions, hrefs, strict=True)
-            if edition.task == "attribution"
+            if edition.task == "attribution" and not edition.altered
         ],
         "grouping_axis": bench_figures.bar_axis(scale, 0.0),
     }

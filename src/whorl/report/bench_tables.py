@@ -147,6 +147,23 @@ def quality_row(edition: Edition, quality: Quality) -> dict[str, str]:
     }
 
 
+def robustness(edition: Edition, altered: Sequence[Edition]) -> dict[str, object] | None:
+    """Return the ARI of every recipe as its pictures are and after each alteration, a column each."""
+    if not altered:
+        return None
+    columns = [edition, *altered]
+    found = [{row.recipe: row.main for row in one.rows} for one in columns]
+    rows = [
+        (
+            row.recipe,
+            row.own,
+            [number(one.estimate if (one := known.get(row.recipe)) else None, 2) for known in found],
+        )
+        for row in edition.rows
+    ]
+    return {"columns": ["as it is", *(one.altered for one in altered)], "rows": rows}
+
+
 def failure_rows(failures: Sequence[Failure]) -> tuple[list[dict[str, str]], int]:
     """Return what could not be run, the same reasons of a recipe together, and how many are not listed."""
     grouped: dict[tuple[str, str], list[str]] = {}
