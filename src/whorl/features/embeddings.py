@@ -8,7 +8,7 @@ import numpy as np
 
 from whorl.learning import classifiers, roles
 from whorl.learning import siamese as distances
-from whorl.learning.backbones import Weights
+from whorl.learning.backbones import Start, Weights, side_of
 from whorl.learning.classifiers import Form
 from whorl.learning.deals import Epochs, Pairs, Together, per_epoch
 from whorl.learning.effort import LIMITS, Effort
@@ -39,9 +39,10 @@ class triplet:
         seed: int = 0,
         workplace: Workplace = ALONE,
     ) -> None:
-        self.name, self.weights, self.width, self.margin = network, weights, outputs, margin
+        self.start = Start(network, weights, LIMITS[effort], workplace.networks)
+        self.width, self.margin = outputs, margin
         self.epochs, self.batch, self.rate, self.limits = epochs, batch, rate, LIMITS[effort]
-        self.seed, self.workplace, self.side = seed, workplace, min(size, LIMITS[effort].side)
+        self.seed, self.workplace, self.side = seed, workplace, side_of(network, size, self.limits)
         self.network: Any = None
 
     def fit(self, problem: Problem) -> None:
@@ -49,30 +50,38 @@ class triplet:
         known, size = roles.membership(problem, self.side), min(self.batch, self.limits.batch)
         pools = (known["generated"], known["members"], known["holdout"])
         steps = min(self.epochs * per_epoch(len(pools[0]), size), self.limits.steps)
-        said = {"network": self.name, "weights": self.weights, "width": self.width, "margin": self.margin}
+        said = {"network": self.start.name, "weights": self.start.weights, "from": self.start.identity}
         task = Task(
             "triplet",
             known.pictures,
             Together(pools, size, self.seed),
             steps,
             self.seed,
-            {**said, "rate": self.rate, "narrow": self.limits.narrow},
+            {
+                **said,
+                "width": self.width,
+                "margin": self.margin,
+                "rate": self.rate,
+                "narrow": self.limits.narrow,
+            },
         )
         weights = learn(
             task,
             lambda torch, course: distances.triplet_lesson(
-                torch, course, self._build(torch, self.weights), self.margin, self.rate
+                torch, course, self._build(torch), self.margin, self.rate
             ),
             self.workplace,
         )
-        self.network = loaded(lambda torch: self._build(torch, "random"), weights, "network", self.workplace)
+        self.network = loaded(
+            lambda torch: self._build(torch, fresh=False), weights, "network", self.workplace
+        )
 
     def __call__(self, images: Array) -> Floats:
         """Return the embeddings."""
         return outputs(self.network, roles.sized(images, self.side), "unit", self.workplace)
 
-    def _build(self, torch: Any, weights: Weights) -> Any:
-        return distances.embedder(torch, self.name, weights, self.limits, self.width)
+    def _build(self, torch: Any, fresh: bool = True) -> Any:
+        return distances.embedder(torch, self.start, self.width, fresh)
 
 
 class makers:
@@ -96,7 +105,8 @@ class makers:
         workplace: Workplace = ALONE,
     ) -> None:
         self.limits = LIMITS[effort]
-        self.form = Form(network, min(size, self.limits.side), self.limits, weights)
+        side = side_of(network, size, self.limits)
+        self.form = Form(network, side, self.limits, weights, networks=workplace.networks)
         self.epochs, self.patience, self.batch, self.rate = epochs, patience, batch, rate
         self.seed, self.workplace = seed, workplace
         self.network: Any = None
@@ -114,7 +124,8 @@ class makers:
         size = min(self.batch, self.limits.batch)
         epoch = per_epoch(int(shown.sum()), size)
         steps = min(self.epochs * epoch, self.limits.steps)
-        said = {"network": self.form.network, "weights": self.form.weights, "labels": labels.tolist()}
+        said = {"network": self.form.network, "weights": self.form.weights, "from": self.form.identity}
+        said |= {"labels": labels.tolist()}
         task = Task(
             "makers",
             known.pictures,

@@ -89,6 +89,7 @@ def _stage(form: Form, stage: Stage, pace: Pace, seed: int, workplace: Workplace
     body = {key: value for key, value in before.items() if key.startswith("network.body.")}
     count = len(stage.labels)
     said = {"network": form.network, "weights": form.weights, "colour": form.colour, "drop": form.dropout}
+    said |= {"from": form.identity}
     task = Task(
         stage.name,
         stage.pictures,
