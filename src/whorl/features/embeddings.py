@@ -1,17 +1,19 @@
-"""Features learnt on the development part: by triplets, by known generators, by pairs of one class."""
+"""Features learnt on the development part: by triplets, from known generators or used ones, by pairs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from whorl.learning import classifiers, roles
+from whorl.learning import classifiers, roles, transfer
 from whorl.learning import siamese as distances
 from whorl.learning.backbones import Start, Weights, side_of
 from whorl.learning.classifiers import Form
 from whorl.learning.deals import Epochs, Pairs, Together, per_epoch
 from whorl.learning.effort import LIMITS, Effort
+from whorl.learning.transfer import Pace
 from whorl.learning.workplace import ALONE, Task, Workplace, learn, loaded, outputs
 from whorl.records import Array, BadInput, Count, Floats, Problem
 
@@ -159,6 +161,45 @@ class makers:
     def __call__(self, images: Array) -> Floats:
         """Return what the classifier sees before its last layer."""
         return outputs(self.network.body, roles.sized(images, self.form.side), "unit", self.workplace)
+
+
+class transferred:
+    """What a network trained in stages, at last on used and not used, sees before its last layer.
+
+    (n, h, w) -> (n, features). First every folder of `stages`, one folder of pictures per class inside; then
+    the development part (KDE-med-lab 2024).
+    """
+
+    def __init__(
+        self,
+        network: str = "densenet121",
+        weights: Weights = "pretrained",
+        stages: Sequence[str] = (),
+        epochs: Count = 20,
+        batch: Count = 32,
+        rate: float = 1e-4,
+        size: Count = 224,
+        effort: Effort = "full",
+        seed: int = 0,
+        workplace: Workplace = ALONE,
+    ) -> None:
+        limits = LIMITS[effort]
+        side = side_of(network, size, limits)
+        self.form = Form(network, side, limits, weights, networks=workplace.networks)
+        self.pace = Pace(epochs, min(batch, limits.batch), rate, limits.steps)
+        self.stages, self.seed, self.workplace = stages, seed, workplace
+        self.found: Any = None
+
+    def fit(self, problem: Problem) -> None:
+        """Learn from the folders, then from the development part."""
+        path = [transfer.folder_stage(folder, self.form.side) for folder in self.stages]
+        path.append(transfer.used_stage(problem, self.form.side))
+        self.found = transfer.learnt(self.form, path, self.pace, self.seed, self.workplace)
+
+    def __call__(self, images: Array) -> Floats:
+        """Return what the network sees before its last layer."""
+        stack = roles.sized(images, self.form.side)
+        return transfer.seen(self.form, self.found, 2, stack, self.workplace)
 
 
 class siamese:

@@ -117,5 +117,18 @@ def _built(torch: Any, plan: Plan, fresh: bool) -> Any:
     if plan.files and fresh:
         named = f"{plan.files[0]}: not the weights of '{plan.name}'"
         weightfiles.load(model, weightfiles.read(plan.files), named)
+    if plan.folded:
+        _keep_statistics(torch, model)
     pooling = plan.network.pooling
     return module(torch, lambda parts, own: building.pooled(parts.model, own, pooling), model=model)
+
+
+def _keep_statistics(torch: Any, model: Any) -> None:
+    """Let normalisation use its own statistics in training too.
+
+    Those of a batch would take apart what was folded: every bias is one of pictures on the old scale.
+    """
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.eval()
+            layer.train = lambda mode=True, own=layer: own

@@ -38,6 +38,7 @@ class Plan:
     spread: Channels
     padding: Padding
     identity: str
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,8 @@ def _planned(
     padding = (weights and weights.padding) or network.padding
     facts = network.model_dump(include={"library", "architecture", "options", "size", "pooling"})
     identity = digest_of(name, digest, facts, mean, spread, padding)
-    return Plan(name, network, files, mean, spread, padding, identity)
+    folded = weights is not None and weights.folded
+    return Plan(name, network, files, mean, spread, padding, identity, folded)
 
 
 def _normalised(torch: Any, pictures: Any, colours: Colours, mean: Channels, spread: Channels) -> Any:

@@ -87,10 +87,7 @@ def transferred(
     form = Form(network, side, limits, weights, networks=workplace.networks)
     pace = Pace(epochs, min(batch, limits.batch), rate, limits.steps)
     path = [transfer.folder_stage(folder, form.side) for folder in stages]
-    known = roles.membership(problem, form.side, features)
-    rows = known.some("holdout", "members")
-    labels = np.repeat([0, 1], [len(known["holdout"]), len(known["members"])])
-    path.append(Stage("development", known.pictures[rows], tuple(labels.tolist())))
+    path.append(transfer.used_stage(problem, form.side, features))
     found = transfer.learnt(form, path, pace, seed, workplace)
     queries = roles.sized(features(problem.queries), form.side)
     logits = transfer.judged(form, found, 2, queries, workplace)
