@@ -132,7 +132,9 @@ def networks_of(recipe: Recipe) -> list[str]:
 def weights_of(recipe: Recipe, networks: Networks) -> list[str]:
     """Return the identities of the networks that a recipe and its members name; missing ones are refused."""
     taken = [networks.identity(name) for name in _named(recipe, _taken)]
-    return taken + [networks.start(name).identity for name in _named(recipe, _begun)]
+    full = LIMITS["full"]
+    begun = (Start(name, "pretrained", full, networks) for name in _named(recipe, _begun))
+    return taken + [start.identity for start in begun]
 
 
 def _named(recipe: Recipe, find: Callable[[Recipe], list[str]]) -> list[str]:

@@ -41,7 +41,7 @@ def random_crop(image: Floats, size: Count = 224, seed: int = 0) -> Floats:
     """
     generator = np.random.default_rng(seed)
     top, left = (int(generator.integers(0, max(0, side - size) + 1)) for side in image.shape)
-    return np.ascontiguousarray(image[top : top + size, left : left + size], np.float32)
+    return np.array(image[top : top + size, left : left + size], np.float32)
 
 
 def random_flip(image: Floats, share: Share = 0.5, seed: int = 0) -> Floats:
@@ -50,7 +50,7 @@ def random_flip(image: Floats, share: Share = 0.5, seed: int = 0) -> Floats:
     (h, w) -> (h, w); the seed differs for every picture.
     """
     flipped = image[:, ::-1] if np.random.default_rng(seed).random() < share else image
-    return np.ascontiguousarray(flipped, np.float32)
+    return np.array(flipped, np.float32)
 
 
 def random_affine(
@@ -80,7 +80,7 @@ def jitter(image: Floats, brightness: Share = 0.2, contrast: Share = 0.2, seed: 
     lighter, stronger = 1.0 + np.random.default_rng(seed).uniform(-1.0, 1.0, 2) * (brightness, contrast)
     grey = np.asarray(image, np.float64) * lighter
     middle = grey.mean()
-    return np.clip(middle + stronger * (grey - middle), 0, 255).astype(np.float32)
+    return np.asarray(np.clip(middle + stronger * (grey - middle), 0, 255), np.float32)
 
 
 def equalise(image: Floats) -> Floats:

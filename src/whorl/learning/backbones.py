@@ -76,7 +76,7 @@ def grey(torch: Any, start: Start, fresh: bool = True) -> tuple[Any, int]:
     else:
         plan = start.plan
         inner, mean, spread = _built(torch, plan, fresh), plan.mean, plan.spread
-        width = plan.network.features or int(inner.model.head_hidden_size)
+        width = _width(torch, inner, plan.network)
     middle, scale = (torch.tensor(one).reshape(1, 3, 1, 1) for one in (mean, spread))
 
     def forward(parts: Any, own: Any) -> Any:
@@ -121,6 +121,15 @@ def _built(torch: Any, plan: Plan, fresh: bool) -> Any:
         _keep_statistics(torch, model)
     pooling = plan.network.pooling
     return module(torch, lambda parts, own: building.pooled(parts.model, own, pooling), model=model)
+
+
+def _width(torch: Any, inner: Any, network: Network) -> int:
+    """How many numbers come out for a picture: one is put through."""
+    side = -(-max(network.least, 64) // network.multiple) * network.multiple
+    with torch.no_grad():
+        found = inner.eval()(torch.zeros(1, 3, side, side))
+    inner.train()
+    return int(found.flatten(1).shape[1])
 
 
 def _keep_statistics(torch: Any, model: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from whorl.networks import building, embedders, weightfiles
-from whorl.networks.descriptions import Channels, Network, Padding, Pooling, Weights, find, owner_of
+from whorl.networks.descriptions import Channels, Network, Padding, Pooling, Weights, find, owner_of, table
 from whorl.records import Array, BadInput, Floats, digest_of
 
 VARIABLE = "WHORL_WEIGHTS"
@@ -72,9 +72,9 @@ class Networks:
 
     def untrained(self, name: str) -> bool:
         """Return whether a network has weights that nobody trained."""
-        return (
-            self.random and name not in dict(self.embedders) and find(name, self.known).library != "callable"
-        )
+        described = (table() if self.known is None else self.known).get(name)
+        remote = described is not None and described.library == "callable"
+        return self.random and name not in dict(self.embedders) and not remote
 
     def plan(self, name: str, lacking: str = "", advice: str = "") -> Plan:
         """Return the network with its weights found, or say in one line what is lacking."""
