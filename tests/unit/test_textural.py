@@ -27,6 +27,17 @@ def test_moments_are_those_of_the_grey_levels(picture):
     np.testing.assert_allclose(of(picture)[:4], expected, rtol=1e-4)
 
 
+def test_neighbours_are_those_of_scikit_image(picture):
+    from skimage.feature import graycomatrix, graycoprops
+
+    grey = np.rint(picture).astype(np.uint8)[:, :37]
+    angles = [0, np.pi / 4, np.pi / 2, 3 * np.pi / 4]
+    table = graycomatrix(grey, [1], angles, levels=256, symmetric=True, normed=True)
+    named = ("contrast", "correlation", "energy", "homogeneity")
+    expected = np.concatenate([graycoprops(table, name).ravel() for name in named])
+    np.testing.assert_allclose(of(grey.astype(np.float32))[4:20], expected, rtol=1e-5)
+
+
 def test_filters_answer_as_a_plain_correlation_with_them_does(picture):
     unit = np.rint(picture).astype(np.float64) / 255
     expected = []
