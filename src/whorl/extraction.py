@@ -157,7 +157,8 @@ def _begun(recipe: Recipe) -> list[str]:
             continue
         known = {key: ast.literal_eval(defaults[key]) for key in ("network", "weights", "effort")}
         known |= step.parameters
-        start = Start(known["network"], known["weights"], LIMITS[known["effort"]], UNTOLD)
+        limits = LIMITS.get(known["effort"], LIMITS["full"])  # a wrong word is told where steps are resolved
+        start = Start(known["network"], known["weights"], limits, UNTOLD)
         if start.needs_weights and start.name not in classifiers.OWN:
             found.append(start.name)
     return found

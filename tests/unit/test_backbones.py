@@ -116,6 +116,9 @@ def test_a_recipe_tells_which_networks_it_trains_further():
     assert named(recipes.load("m23-dmk.cnn")) == [] == named(recipes.load("m23-picus.vector-1-real-linear"))
     assert named(recipes.with_effort(recipes.load("m23-1510.resnet50"), "tiny")) == []
     assert named(further(weights="random")) == []
+    assert named(further(effort="most")) == ["small"], "a wrong word is told later"
+    with pytest.raises(BadInput, match="effort = 'most'"):
+        pipeline.score(further(effort="most"), problems.membership().problem, Settings())
     assert untrained.is_untrained(recipes.load("m23-1510.resnet50"), Networks(random=True))
 
 
