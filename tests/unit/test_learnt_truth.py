@@ -14,6 +14,7 @@ from whorl import images, pipeline, recipes
 from whorl.learning import effort, roles, samplers, segmentation, transfer, workplace
 from whorl.learning.workplace import Workplace
 from whorl.metrics import adjusted_rand_index
+from whorl.networks.embedding import Networks
 from whorl.pipeline import Settings
 from whorl.records import Answers, BadInput, Development, Problem, Recipe, Step
 from whorl.scorers import errors
@@ -218,7 +219,8 @@ def test_lungs_are_found_as_in_the_phantoms_they_were_learnt_from() -> None:
 
     pairs, side = lungs.pairs(6, 99), segmentation.SIDE
     for pair in pairs:
-        found, true = segmentation.lung_mask(pair[:side], PLACE), pair[side:] > 0
+        told = replace(PLACE, networks=Networks(known={}))  # what nothing here hangs on, not even hashable
+        found, true = segmentation.lung_mask(pair[:side], told), pair[side:] > 0
         assert 2 * (found & true).sum() / (found.sum() + true.sum()) > 0.9
     assert not segmentation.lung_mask(np.full((50, 70), 90, np.float32), PLACE).any()
 
