@@ -8,7 +8,7 @@ from dataclasses import replace
 from whorl import extraction, recipes
 from whorl.learning.effort import LIMITS, Effort
 from whorl.networks.embedding import UNTRAINED, Networks
-from whorl.records import Recipe
+from whorl.records import BadInput, Recipe
 
 MARK = f"+{UNTRAINED.replace(' ', '-')}"
 HASTE: dict[Effort, str] = {effort: f"+{effort}-effort" for effort in LIMITS if effort != "full"}
@@ -22,6 +22,8 @@ def is_untrained(recipe: Recipe, networks: Networks) -> bool:
 
 def marked(recipe: Recipe, networks: Networks, effort: Effort = "full") -> Recipe:
     """Return the recipe with that effort, under a name that says so; also where features are untrained."""
+    if effort not in LIMITS:
+        raise BadInput(f"effort '{effort}': give {', '.join(LIMITS)}")
     hasty = recipes.with_effort(recipe, effort) if effort != "full" else recipe
     if hasty.digest != recipe.digest:
         recipe = replace(hasty, name=recipe.name + HASTE[effort])

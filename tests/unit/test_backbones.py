@@ -151,6 +151,8 @@ def test_effort_changes_nothing_where_nothing_is_trained():
     assert joined.name.endswith("+small-effort+untrained-features")
     assert untrained.effort_of(joined.name) == "small"
     assert len(untrained.notes([joined], Networks(random=True))) == 2
+    with pytest.raises(BadInput, match="effort 'most': give full, small, tiny"):
+        untrained.marked(plain, Networks(), "most")
     toy = problems.membership()
     used, unused = (toy.problem.queries.pixels[rows] for rows in (toy.truth, ~toy.truth))
     made = next(iter(toy.problem.generated.values())).pixels
