@@ -1,10 +1,11 @@
-"""Write attribution.md from docs/data/attribution.json, which `benchmarks/attribution.py` makes.
+"""Write attribution.md from what `benchmarks/attribution.py` and `attribution_networks.py` measured.
 
 `python docs/attribution.py` writes it, `python docs/attribution.py --check` says whether it is stale.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,17 +18,25 @@ from scipy.stats import binomtest
 PAGE = Path(__file__).with_name("attribution.md")
 PROSE = Path(__file__).with_name("attribution.md.in")
 DATA = Path(__file__).parent / "data" / "attribution.json"
+NETWORKS = DATA.with_name("attribution_networks.json")
 
 
 def page(content: Mapping[str, Any]) -> str:
     """Return the whole page: the prose with every number put in."""
     kinds = {name: part for name, part in content.items() if isinstance(part, dict)}
+    told = json.loads(NETWORKS.read_text(encoding="utf-8"))
     fields = {
         "seed": content["seed"],
         "changes": changes(kinds),
         "counts": counts(kinds),
         "bags": bags(kinds),
         "recognised": recognised(kinds),
+        "networks": networks(told),
+        "network_generators": len(told["generators"]),
+        "network_each": told["each"],
+        "network_size": told["size"],
+        "network_seed": told["seed"],
+        "network_changes": " ".join(f'"{name}"' if " " in name else name for name in asked(told)),
     }
     return PROSE.read_text(encoding="utf-8").format(**fields).rstrip("\n") + "\n"
 
@@ -102,6 +111,22 @@ def recognised(kinds: Mapping[str, Any]) -> str:
         "enrolled called unknown at 1 %",
     ]
     return table(header, rows)
+
+
+def asked(content: Mapping[str, Any]) -> list[str]:
+    """The changes of processing that networks were asked about, in order."""
+    return list(dict.fromkeys(row["change"] for row in content["rows"]))
+
+
+def networks(content: Mapping[str, Any]) -> str:
+    """The adjusted Rand index of features of networks beside others, one column for each change."""
+    found = {(row["recipe"], row["change"]): row["ari"] for row in content["rows"]}
+    named = {row["recipe"]: row["features"] for row in content["rows"]}
+    rows = [
+        [said, f"`{recipe}`", *(f"{found[recipe, change]:.3f}" for change in asked(content))]
+        for recipe, said in named.items()
+    ]
+    return table(["features and grouping", "recipe", *asked(content)], rows)
 
 
 def share(right: int, total: int) -> str:

@@ -17,6 +17,7 @@ from whorl.executors import executor as executor_named
 from whorl.identities import Identification
 from whorl.installation import provenance
 from whorl.installation import versions as versions
+from whorl.learning.effort import Effort
 from whorl.library import Enrolled, Library
 from whorl.networks.embedding import Networks
 from whorl.pipeline import Settings
@@ -45,6 +46,7 @@ class Running:
     command: str = ""
     networks: Networks = field(default_factory=Networks)
     keep_features: bool = False
+    effort: Effort = "full"
 
     def settings(self) -> Settings:
         """Return the pipeline's part of it, the store swept of what a killed run left."""
@@ -82,7 +84,9 @@ def audit(
     pictures, of other patients, for recipes that calibrate; `policy` a file with the limits of a release.
     """
     running = running or Running()
-    chosen = [untrained.marked(recipe, running.networks) for recipe in _recipes(panel, recipes)]
+    chosen = [
+        untrained.marked(recipe, running.networks, running.effort) for recipe in _recipes(panel, recipes)
+    ]
     load = _Loader(size, running, exclude)
     made = load(generated, "generated")
     used = load(members, "members", patients, patient_from)
@@ -126,18 +130,18 @@ def attribute(
 ) -> AttributionReport:
     """Ask how many generators made the pictures, which made which; `also` names further features steps."""
     running = running or Running()
-    files = headers.paths(images, exclude)
     bag = _Loader(size, running, exclude)(images, "images")
     _stop_if_strict(running, bag)
     truth = editions.read_answers(Path(answers), "attribution") if answers is not None else None
-    chosen = untrained.marked(recipes.with_further(recipes.load(recipe), also), running.networks)
+    chosen = recipes.with_further(recipes.load(recipe), also)
+    chosen = untrained.marked(chosen, running.networks, running.effort)
     record = attributing.attribute(
         images=bag,
         recipe=chosen,
         settings=running.settings(),
         count=count,
         answers=truth,
-        files=files,
+        files=headers.paths(images, exclude),
         provenance=provenance(running.command),
     )
     notes = untrained.notes([chosen], running.networks)
@@ -219,10 +223,10 @@ def run(
     ways = protocols.protocols(folds, chosen.task)
     if features is not None:
         chosen = recipes.with_features(chosen, features)
-    chosen = untrained.marked(chosen, running.networks)
+    chosen = untrained.marked(chosen, running.networks, running.effort)
     sealed = Path(answers) if answers is not None else None
     read = editions.read(Path(edition), size=size, progress=running.progress, answers=sealed)
-    _stop(running, len(read.quarantined), [f"{entry.file} ({entry.reason})" for entry in read.quarantined])
+    _stop_if_strict(running, read)
     facts = {
         **provenance(running.command),
         "seed": running.seed,
@@ -288,13 +292,9 @@ def _recipes(panel: str, names: Sequence[str]) -> list[Recipe]:
     return [recipes.load(name) for name in wanted]
 
 
-def _stop_if_strict(running: Running, *sets: ImageSet) -> None:
+def _stop_if_strict(running: Running, *sets: ImageSet | editions.Edition) -> None:
     bad = [f"{entry.file} ({entry.reason})" for found in sets for entry in found.quarantined]
-    _stop(running, len(bad), bad)
-
-
-def _stop(running: Running, count: int, named: Sequence[str]) -> None:
-    if running.strict and count:
-        more = f" and {count - 5} more" if count > 5 else ""
-        said = "1 file cannot" if count == 1 else f"{count} files cannot"
-        raise Stopped(f"--strict: {said} be read: {'; '.join(named[:5])}{more}")
+    if running.strict and bad:
+        more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
+        said = "1 file cannot" if len(bad) == 1 else f"{len(bad)} files cannot"
+        raise Stopped(f"--strict: {said} be read: {'; '.join(bad[:5])}{more}")

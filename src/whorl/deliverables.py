@@ -17,7 +17,7 @@ from whorl.report import page
 from whorl.report.people_view import COPIES
 from whorl.report.public_view import public_content
 from whorl.store import sweep, write_text
-from whorl.untrained import MARK
+from whorl.untrained import MARK, effort_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,19 +141,21 @@ class RunReport:
         return out / "result.json"
 
     def _header(self) -> list[str]:
-        """The columns; one more in every row where the features are untrained."""
-        return ["file", "score", "label", *(["features"] if self._untrained() else [])]
+        """The columns; more of them in every row where features are untrained, or trained in haste."""
+        return ["file", "score", "label", *self._marks()]
 
     def _rows(self) -> list[tuple[object, ...]]:
         best = self.scores.values.max(axis=1)
-        more = ("untrained",) if self._untrained() else ()
+        more = tuple(self._marks().values())
         return [
             (name, float(value), label, *more)
             for name, value, label in zip(self.scores.ids, best, self.verdicts.labels, strict=True)
         ]
 
-    def _untrained(self) -> bool:
-        return str(self.about["recipe"]).endswith(MARK)
+    def _marks(self) -> dict[str, str]:
+        name = str(self.about["recipe"])
+        marks = {"features": "untrained" if name.endswith(MARK) else "", "effort": effort_of(name)}
+        return {column: said for column, said in marks.items() if said}
 
 
 def _folder(folder: str | Path, *names: str) -> Path:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from whorl import steps
 from whorl.compare import Progress
-from whorl.learning.workplace import Workplace
+from whorl.learning import classifiers
+from whorl.learning.backbones import Start
+from whorl.learning.effort import LIMITS
+from whorl.learning.workplace import UNTOLD, Workplace
 from whorl.networks.embedding import Networks
 from whorl.preparation import prepared, resolved
 from whorl.records import Array, ImageSet, Recipe, Step, digest_of
@@ -49,6 +52,7 @@ class Extraction:
         size = max(1, self.batch_bytes // (8 * int(np.prod(images.pixels.shape[1:]))))
         made = []
         for rows in _rows(images, size):
+            self.progress(f"{self.name}: features", rows.stop, len(images))
             stack = self._batch(images, rows)
             made.append([extract(stack) for _, extract in self.extractors])
         return [np.concatenate(parts) for parts in zip(*made, strict=True)]
@@ -61,7 +65,7 @@ class Extraction:
     def _piece(self, step: Step, extract: Callable[..., Array], images: ImageSet, rows: range) -> Array:
         """Features of some pictures, a network's from the store if they were taken before."""
         if self.store is None or not uses_network(step):
-            return extract(self._batch(images, rows))
+            return self._extracted(step, extract, images, rows)
         handed = [steps.find("prepare", one.name).handed for one in self.preparations]
         key = digest_of(
             "features",
@@ -74,12 +78,22 @@ class Extraction:
         piece = self.store.get(key)
         if piece is not None and "features" in piece and len(piece["features"]) == len(rows):
             return piece["features"]
-        made = extract(self._batch(images, rows))
+        made = self._extracted(step, extract, images, rows)
         self.store.put(key, {"features": made})
         return made
 
+    def _extracted(self, step: Step, extract: Callable[..., Array], images: ImageSet, rows: range) -> Array:
+        """Features of some pictures; a network tells of every batch, for it may be long at work."""
+        label, total = f"{self.name}: features", len(images)
+        if not uses_network(step):
+            self.progress(label, rows.stop, total)
+            return extract(self._batch(images, rows))
+        label = f"{self.name}: {network_of(step)}"
+        self.progress(label, rows.start, total)
+        watched = replace(self.networks, told=lambda done: self.progress(label, rows.start + done, total))
+        return extract(self._batch(images, rows), networks=watched)
+
     def _batch(self, images: ImageSet, rows: range) -> Array:
-        self.progress(f"{self.name}: features", rows.stop, len(images))
         stack = images.pixels[rows.start : rows.stop]
         if not self.preparations:
             return stack
@@ -111,13 +125,40 @@ def identity(step: Step, networks: Networks) -> str:
 
 
 def networks_of(recipe: Recipe) -> list[str]:
-    """Return the networks whose features a recipe and its members take."""
-    scorer = recipe.one("scorer")
-    asked = scorer is None or {"features", "compare"} & set(steps.find("scorer", scorer.name).handed)
-    own = [network_of(step) for step in recipe.chain("features") if asked and uses_network(step)]
-    return own + [name for member in recipe.members.values() for name in networks_of(member)]
+    """Return the networks whose features a recipe and its members take, and those that they train further."""
+    return [*_named(recipe, _taken), *_named(recipe, _begun)]
 
 
 def weights_of(recipe: Recipe, networks: Networks) -> list[str]:
     """Return the identities of the networks that a recipe and its members name; missing ones are refused."""
-    return [networks.identity(name) for name in networks_of(recipe)]
+    taken = [networks.identity(name) for name in _named(recipe, _taken)]
+    full = LIMITS["full"]
+    begun = (Start(name, "pretrained", full, networks) for name in _named(recipe, _begun))
+    return taken + [start.identity for start in begun]
+
+
+def _named(recipe: Recipe, find: Callable[[Recipe], list[str]]) -> list[str]:
+    return find(recipe) + [name for member in recipe.members.values() for name in _named(member, find)]
+
+
+def _taken(recipe: Recipe) -> list[str]:
+    """The networks whose features a recipe takes."""
+    scorer = recipe.one("scorer")
+    asked = scorer is None or {"features", "compare"} & set(steps.find("scorer", scorer.name).handed)
+    return [network_of(step) for step in recipe.chain("features") if asked and uses_network(step)]
+
+
+def _begun(recipe: Recipe) -> list[str]:
+    """The pretrained networks that a recipe trains further."""
+    found = []
+    for step in recipe.steps:
+        defaults = steps.find(step.stage, step.name).parameters
+        if not {"network", "weights", "effort"} <= defaults.keys():
+            continue
+        known = {key: ast.literal_eval(defaults[key]) for key in ("network", "weights", "effort")}
+        known |= step.parameters
+        limits = LIMITS.get(known["effort"], LIMITS["full"])  # a wrong word is told where steps are resolved
+        start = Start(known["network"], known["weights"], limits, UNTOLD)
+        if start.needs_weights and start.name not in classifiers.OWN:
+            found.append(start.name)
+    return found

@@ -13,6 +13,7 @@ from whorl import compare, steps
 from whorl.compare import DEFAULT_BLOCK_BYTES, Loop, Progress, silent
 from whorl.extraction import BATCH_BYTES, Extraction, identity, weights_of
 from whorl.folding import folds_of
+from whorl.learning.devices import Device
 from whorl.learning.workplace import ALONE, Workplace
 from whorl.networks.embedding import Networks
 from whorl.preparation import prepared_problem
@@ -55,7 +56,8 @@ class Settings:
         """Return where networks learn: their checkpoints go into the store."""
         folder = self.workplace.running.folder or (self.store.root / "networks" if self.store else None)
         running = replace(self.workplace.running, folder=folder, progress=self.progress)
-        return replace(self.workplace, running=running)
+        device: Device = "gpu" if self.networks.device == "cuda" else self.workplace.device
+        return replace(self.workplace, running=running, networks=self.networks, device=device)
 
 
 @dataclass(frozen=True, eq=False)

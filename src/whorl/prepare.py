@@ -34,6 +34,55 @@ def crop(image: Floats, size: Count = 224) -> Floats:
     return np.ascontiguousarray(image[top : top + size, left : left + size], np.float32)
 
 
+def random_crop(image: Floats, size: Count = 224, seed: int = 0) -> Floats:
+    """Cut out a square at a random place; a smaller side stays as it is.
+
+    (h, w) -> (min(h, size), min(w, size)); the seed differs for every picture.
+    """
+    generator = np.random.default_rng(seed)
+    top, left = (int(generator.integers(0, max(0, side - size) + 1)) for side in image.shape)
+    return np.array(image[top : top + size, left : left + size], np.float32)
+
+
+def random_flip(image: Floats, share: Share = 0.5, seed: int = 0) -> Floats:
+    """Mirror left and right with a chance.
+
+    (h, w) -> (h, w); the seed differs for every picture.
+    """
+    flipped = image[:, ::-1] if np.random.default_rng(seed).random() < share else image
+    return np.array(flipped, np.float32)
+
+
+def random_affine(
+    image: Floats, turn: float = 10.0, shift: Share = 0.1, zoom: Share = 0.1, seed: int = 0
+) -> Floats:
+    """Turn, shift and scale about the middle by chance, up to degrees and shares of the side.
+
+    (h, w) -> (h, w), the border carried on; the seed differs for every picture.
+    """
+    from scipy.ndimage import affine_transform
+
+    even = np.random.default_rng(seed).uniform(-1.0, 1.0, 4)
+    angle, size = np.deg2rad(even[0] * turn), 1.0 + even[1] * min(zoom, 0.9)
+    matrix = np.asarray([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / size
+    sides = np.asarray(image.shape)
+    middle = (sides - 1) / 2
+    offset = middle - matrix @ (middle + even[2:] * shift * sides)
+    moved = affine_transform(np.asarray(image, np.float32), matrix, offset, order=1, mode="nearest")
+    return np.asarray(moved, np.float32)
+
+
+def jitter(image: Floats, brightness: Share = 0.2, contrast: Share = 0.2, seed: int = 0) -> Floats:
+    """Change brightness and contrast by chance, up to shares, cut to 0..255.
+
+    (h, w) -> (h, w); the seed differs for every picture.
+    """
+    lighter, stronger = 1.0 + np.random.default_rng(seed).uniform(-1.0, 1.0, 2) * (brightness, contrast)
+    grey = np.asarray(image, np.float64) * lighter
+    middle = grey.mean()
+    return np.asarray(np.clip(middle + stronger * (grey - middle), 0, 255), np.float32)
+
+
 def equalise(image: Floats) -> Floats:
     """Equalise the histogram over 256 grey levels.
 

@@ -45,6 +45,7 @@ AROUND: dict[tuple[str, str], dict[str, Step]] = {
 PARAMETERS: dict[tuple[str, str], dict[str, Any]] = {
     ("pool", "share_within"): {"radius": 0.3},
     ("prepare", "crop"): {"size": 40},
+    ("prepare", "random_crop"): {"size": 40},
     ("prepare", "resize"): {"size": 48},
     ("scorer", "networks.transferred"): {"sure": 0.0},
 }

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from whorl import recipes
 from whorl.learning import autoencoders, classifiers, deforming, relation, siamese, vector_net
 from whorl.learning.backbones import jet
 from whorl.learning.classifiers import Form
@@ -61,6 +62,7 @@ def test_the_relation_network_has_the_size_counted_in_its_code(meta):
     network = relation.build(torch, form)
     parts = [parameter_count(part) / 1e6 for part in (network.real, network.made, network.judge)]
     assert [round(part, 2) for part in parts] == [42.49, 42.49, 113.27]
+    assert round(sum(parts), 1) == 198.3
     assert network.real(torch.zeros(1, 1, 256, 256)).shape == (1, 2048, 16, 16)
 
 
@@ -68,6 +70,7 @@ def test_the_amis_network_flattens_to_the_published_width(meta):
     body, width = classifiers._amis(torch, Form("amis", 256, FULL))
     dense = [layer for layer in body if isinstance(layer, torch.nn.Linear)]
     assert [layer.in_features for layer in dense] == [262_144, 256] and width == 64
+    assert dense[0].weight.numel() == 67_108_864
     assert body(torch.zeros(1, 1, 256, 256)).shape == (1, 64)
 
 
@@ -78,6 +81,22 @@ def test_the_deforming_autoencoder_has_the_published_shapes(meta):
     assert network.encoder(torch.zeros(2, 1, 256, 256)).shape == (2, 128)
     blocks = [layer for layer in network.texture.modules() if isinstance(layer, torch.nn.ConvTranspose2d)]
     assert len(blocks) == 8 and halvings(256) == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("m23-picus.vector-1-real-linear", "11,246,048"),
+        ("m23-cse.relation", "198.3 million"),
+        ("m23-vcmi.latent-max", "0.427 and 8.847 million"),
+        ("m25-aim.siamese", "6,519,936"),
+        ("a25-aim.siamese", "6,519,936"),
+        ("a24-amis.cnn", "67.1 million"),
+    ],
+)
+def test_recipes_tell_the_sizes_that_papers_or_code_state(name, told):
+    """The sizes themselves are counted above."""
+    assert told in recipes.load(name).about["reason"]
 
 
 def test_a_warp_never_folds_and_even_steps_leave_a_picture_straight():

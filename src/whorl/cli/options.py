@@ -89,6 +89,12 @@ class Networking:
             show_default=False,
         ),
     ] = ()
+    effort: Annotated[
+        Literal["full", "small", "tiny"],
+        Parameter(
+            help="Training as published, small for a laptop, or tiny to see it run; every output says so."
+        ),
+    ] = "full"
     keep_features: Annotated[
         bool, flag("Keep features of networks in .store for the next recipe; they tell what pictures show.")
     ] = False
@@ -135,6 +141,7 @@ def running(
         command=command,
         networks=networking.networks(),
         keep_features=networking.keep_features,
+        effort=networking.effort,
         **more,
     )
 

@@ -1,17 +1,19 @@
-"""Features learnt on the development part: by triplets, by known generators, by pairs of one class."""
+"""Features learnt on the development part: by triplets, from known generators or used ones, by pairs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from whorl.learning import classifiers, roles
+from whorl.learning import classifiers, roles, transfer
 from whorl.learning import siamese as distances
-from whorl.learning.backbones import Weights
+from whorl.learning.backbones import Start, Weights, side_of
 from whorl.learning.classifiers import Form
 from whorl.learning.deals import Epochs, Pairs, Together, per_epoch
 from whorl.learning.effort import LIMITS, Effort
+from whorl.learning.transfer import Pace
 from whorl.learning.workplace import ALONE, Task, Workplace, learn, loaded, outputs
 from whorl.records import Array, BadInput, Count, Floats, Problem
 
@@ -39,9 +41,10 @@ class triplet:
         seed: int = 0,
         workplace: Workplace = ALONE,
     ) -> None:
-        self.name, self.weights, self.width, self.margin = network, weights, outputs, margin
+        self.start = Start(network, weights, LIMITS[effort], workplace.networks)
+        self.width, self.margin = outputs, margin
         self.epochs, self.batch, self.rate, self.limits = epochs, batch, rate, LIMITS[effort]
-        self.seed, self.workplace, self.side = seed, workplace, min(size, LIMITS[effort].side)
+        self.seed, self.workplace, self.side = seed, workplace, side_of(network, size, self.limits)
         self.network: Any = None
 
     def fit(self, problem: Problem) -> None:
@@ -49,30 +52,38 @@ class triplet:
         known, size = roles.membership(problem, self.side), min(self.batch, self.limits.batch)
         pools = (known["generated"], known["members"], known["holdout"])
         steps = min(self.epochs * per_epoch(len(pools[0]), size), self.limits.steps)
-        said = {"network": self.name, "weights": self.weights, "width": self.width, "margin": self.margin}
+        said = {"network": self.start.name, "weights": self.start.weights, "from": self.start.identity}
         task = Task(
             "triplet",
             known.pictures,
             Together(pools, size, self.seed),
             steps,
             self.seed,
-            {**said, "rate": self.rate, "narrow": self.limits.narrow},
+            {
+                **said,
+                "width": self.width,
+                "margin": self.margin,
+                "rate": self.rate,
+                "narrow": self.limits.narrow,
+            },
         )
         weights = learn(
             task,
             lambda torch, course: distances.triplet_lesson(
-                torch, course, self._build(torch, self.weights), self.margin, self.rate
+                torch, course, self._build(torch), self.margin, self.rate
             ),
             self.workplace,
         )
-        self.network = loaded(lambda torch: self._build(torch, "random"), weights, "network", self.workplace)
+        self.network = loaded(
+            lambda torch: self._build(torch, fresh=False), weights, "network", self.workplace
+        )
 
     def __call__(self, images: Array) -> Floats:
         """Return the embeddings."""
         return outputs(self.network, roles.sized(images, self.side), "unit", self.workplace)
 
-    def _build(self, torch: Any, weights: Weights) -> Any:
-        return distances.embedder(torch, self.name, weights, self.limits, self.width)
+    def _build(self, torch: Any, fresh: bool = True) -> Any:
+        return distances.embedder(torch, self.start, self.width, fresh)
 
 
 class makers:
@@ -96,7 +107,8 @@ class makers:
         workplace: Workplace = ALONE,
     ) -> None:
         self.limits = LIMITS[effort]
-        self.form = Form(network, min(size, self.limits.side), self.limits, weights)
+        side = side_of(network, size, self.limits)
+        self.form = Form(network, side, self.limits, weights, networks=workplace.networks)
         self.epochs, self.patience, self.batch, self.rate = epochs, patience, batch, rate
         self.seed, self.workplace = seed, workplace
         self.network: Any = None
@@ -114,7 +126,8 @@ class makers:
         size = min(self.batch, self.limits.batch)
         epoch = per_epoch(int(shown.sum()), size)
         steps = min(self.epochs * epoch, self.limits.steps)
-        said = {"network": self.form.network, "weights": self.form.weights, "labels": labels.tolist()}
+        said = {"network": self.form.network, "weights": self.form.weights, "from": self.form.identity}
+        said |= {"labels": labels.tolist()}
         task = Task(
             "makers",
             known.pictures,
@@ -148,6 +161,45 @@ class makers:
     def __call__(self, images: Array) -> Floats:
         """Return what the classifier sees before its last layer."""
         return outputs(self.network.body, roles.sized(images, self.form.side), "unit", self.workplace)
+
+
+class transferred:
+    """What a network trained in stages, at last on used and not used, sees before its last layer.
+
+    (n, h, w) -> (n, features). First every folder of `stages`, one folder of pictures per class inside; then
+    the development part (KDE-med-lab 2024).
+    """
+
+    def __init__(
+        self,
+        network: str = "densenet121",
+        weights: Weights = "pretrained",
+        stages: Sequence[str] = (),
+        epochs: Count = 20,
+        batch: Count = 32,
+        rate: float = 1e-4,
+        size: Count = 224,
+        effort: Effort = "full",
+        seed: int = 0,
+        workplace: Workplace = ALONE,
+    ) -> None:
+        limits = LIMITS[effort]
+        side = side_of(network, size, limits)
+        self.form = Form(network, side, limits, weights, networks=workplace.networks)
+        self.pace = Pace(epochs, min(batch, limits.batch), rate, limits.steps)
+        self.stages, self.seed, self.workplace = stages, seed, workplace
+        self.found: Any = None
+
+    def fit(self, problem: Problem) -> None:
+        """Learn from the folders, then from the development part."""
+        path = [transfer.folder_stage(folder, self.form.side) for folder in self.stages]
+        path.append(transfer.used_stage(problem, self.form.side))
+        self.found = transfer.learnt(self.form, path, self.pace, self.seed, self.workplace)
+
+    def __call__(self, images: Array) -> Floats:
+        """Return what the network sees before its last layer."""
+        stack = roles.sized(images, self.form.side)
+        return transfer.seen(self.form, self.found, 2, stack, self.workplace)
 
 
 class siamese:

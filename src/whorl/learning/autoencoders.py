@@ -21,22 +21,22 @@ HALVED = (32, 64, 128, 256, 256)  # of AI Multimedia Lab, not stated by them
 SIGNED, UNIT = "signed", "unit"
 
 
-def encoder(torch: Any, limits: Limits, block: Block) -> Any:
-    """Build pictures (n, 1, h, w) -> latents (n, 128): five halvings, mean, linear."""
+def encoder(torch: Any, limits: Limits, block: Block, latents: int = LATENTS) -> Any:
+    """Build pictures (n, 1, h, w) -> latents (n, latents): five halvings, mean, linear."""
     layers, widths = torch.nn, [limits.width(count) for count in WIDTHS]
     first = [layers.Conv2d(1, widths[0], 3, 2, 1), layers.LeakyReLU(SLOPE)]
     body = chain(torch, widths, lambda before, after, _: _block(torch, block, before, after, stride=2))
-    end = [layers.AdaptiveAvgPool2d(1), layers.Flatten(), layers.Linear(widths[-1], LATENTS)]
+    end = [layers.AdaptiveAvgPool2d(1), layers.Flatten(), layers.Linear(widths[-1], latents)]
     made = layers.Sequential(*first, body, *end)
     draw_glorot(torch, made)
     return made
 
 
-def decoder(torch: Any, side: int, limits: Limits, block: Block) -> Any:
-    """Build latents (n, 128) -> pictures (n, 1, side, side) from -1 to 1."""
+def decoder(torch: Any, side: int, limits: Limits, block: Block, latents: int = LATENTS) -> Any:
+    """Build latents (n, latents) -> pictures (n, 1, side, side) from -1 to 1."""
     layers, widths = torch.nn, [limits.width(count) for count in WIDTHS[::-1]]
     coarse = side // 16
-    first = [layers.Linear(LATENTS, coarse * coarse * widths[0])]
+    first = [layers.Linear(latents, coarse * coarse * widths[0])]
     first += [layers.Unflatten(1, (widths[0], coarse, coarse)), layers.LeakyReLU(SLOPE)]
 
     def doubling(before: int, after: int, _place: int) -> list[Any]:
@@ -83,12 +83,26 @@ def several(torch: Any, side: int, limits: Limits, block: Block, decoders: int) 
     )
 
 
-def plain_lesson(torch: Any, course: Course, network: Any, scale: str, rate: float) -> Learning:
-    """Return the lesson of making every picture again; batches are (n,), the error mean squared."""
+def rectified(torch: Any, side: int, limits: Limits, latents: int) -> Any:
+    """Build one residual encoder and decoder, the latents between them 0 or more (Neural Nexus 2025)."""
+    inner = torch.nn.Sequential(encoder(torch, limits, "residual", latents), torch.nn.ReLU())
+    return module(
+        torch,
+        lambda made, own: made.decoder(made.encoder(own)),
+        encoder=inner,
+        decoder=decoder(torch, side, limits, "residual", latents),
+    )
+
+
+def plain_lesson(
+    torch: Any, course: Course, network: Any, scale: str, rate: float, absolute: bool = False
+) -> Learning:
+    """Return the lesson of making every picture again; batches are (n,), errors squared or absolute."""
 
     def loss(batch: Batch) -> Any:
         true = on_scale(batch.pictures, scale)
-        return (network(true) - true).square().mean()
+        apart = network(true) - true
+        return apart.abs().mean() if absolute else apart.square().mean()
 
     return Learning(torch, course, {"network": network}, loss, adam(torch, rate))
 

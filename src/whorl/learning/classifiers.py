@@ -10,18 +10,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from whorl.learning import backbones
-from whorl.learning.backbones import Colour, Weights
+from whorl.learning.backbones import Colour, Start, Weights
 from whorl.learning.effort import Limits, halvings
 from whorl.learning.layers import chain, module, on_scale
 from whorl.learning.lessons import Learning, adam
 from whorl.learning.loop import Batch, Course
+from whorl.learning.workplace import UNTOLD
+from whorl.networks.embedding import Networks
 
-THREE, FOUR, AMIS = "three-layer", "four-layer", "amis"
+THREE, FOUR, AMIS = OWN = "three-layer", "four-layer", "amis"
 
 
 @dataclass(frozen=True)
 class Form:
-    """Which network: one of the small ones or a backbone by name, and how it sees a picture."""
+    """Which network: one of the small ones or a backbone by name, and how it sees a picture.
+
+    `networks` says where the weights of a backbone lie.
+    """
 
     network: str
     side: int
@@ -29,6 +34,19 @@ class Form:
     weights: Weights = "pretrained"
     colour: Colour = "copy"
     dropout: float = 0.0
+    networks: Networks = UNTOLD
+
+    @property
+    def identity(self) -> str:
+        """What names the weights that it starts from, empty for the small ones."""
+        if self.network in OWN:
+            return ""
+        return self.start.identity
+
+    @property
+    def start(self) -> Start:
+        """The backbone that it starts from."""
+        return Start(self.network, self.weights, self.limits, self.networks, self.colour)
 
 
 def build(torch: Any, form: Form, classes: int, fresh: bool = True) -> Any:
@@ -40,8 +58,7 @@ def build(torch: Any, form: Form, classes: int, fresh: bool = True) -> Any:
     if form.network in small:
         body, width = small[form.network](torch, form)
     else:
-        weights = form.weights if fresh else "random"
-        body, width = backbones.grey(torch, form.network, weights, form.limits, form.colour)
+        body, width = backbones.grey(torch, form.start, fresh)
     head = torch.nn.Sequential(torch.nn.Dropout(form.dropout), torch.nn.Linear(width, classes))
     return module(torch, lambda parts, own: parts.head(parts.body(own)), body=body, head=head)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from whorl.networks import building
 from whorl.records import BadInput
 
 Device = Literal["auto", "cpu", "gpu"]
@@ -21,10 +23,15 @@ def torch_or_refusal(what: str = "this generator") -> Any:
     """Return torch, or say how to get it."""
     try:
         import safetensors.numpy  # noqa: F401
-        import torch
-    except ImportError:
+
+        return building.torch_or_say(what)
+    except (ImportError, BadInput):
         raise BadInput(f"{what} needs torch: pip install 'whorl[deep]'") from None
-    return torch
+
+
+def usual_threads() -> int:
+    """Return on how many threads networks learn: two, or one where OMP_NUM_THREADS asks for no more."""
+    return 1 if os.environ.get("OMP_NUM_THREADS", "").strip() == "1" else 2
 
 
 def place(torch: Any, stacks: Mapping[str, Any], device: str) -> None:

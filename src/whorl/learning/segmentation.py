@@ -18,7 +18,7 @@ from PIL import Image
 from whorl.learning.layers import module, on_scale
 from whorl.learning.lessons import Learning, adam
 from whorl.learning.loop import Batch, Course
-from whorl.learning.workplace import UNWATCHED, Workplace, loaded, outputs
+from whorl.learning.workplace import UNTOLD, UNWATCHED, Workplace, loaded, outputs
 from whorl.records import Array, BadInput
 
 SIDE, WIDTH, DEPTH, GROUPS = 64, 8, 4, 4
@@ -77,7 +77,8 @@ def lung_mask(image: Array, workplace: Workplace, file: Path = FILE) -> NDArray[
     if grey.min() == grey.max():
         return np.zeros(image.shape, bool)
     small = np.asarray(Image.fromarray(grey).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
-    found = outputs(_network(file, replace(workplace, running=UNWATCHED)), small[None], "unit", workplace)[0]
+    place = replace(workplace, running=UNWATCHED, networks=UNTOLD)  # what a network does not hang on
+    found = outputs(_network(file, place), small[None], "unit", workplace)[0]
     wide = np.asarray(Image.fromarray(found).resize((width, height), Image.Resampling.BILINEAR))
     regions, count = ndimage.label(wide > 0.0)
     sizes = np.bincount(regions.ravel(), minlength=count + 1)[1:]

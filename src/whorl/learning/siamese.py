@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from whorl.learning import backbones
-from whorl.learning.backbones import Weights
+from whorl.learning.backbones import Start
 from whorl.learning.effort import Limits
 from whorl.learning.layers import chain, draw_glorot, module, on_scale, unit_length
 from whorl.learning.lessons import Learning, adam, distance
@@ -41,9 +41,9 @@ def siamese(torch: Any, side: int, limits: Limits) -> Any:
     return made
 
 
-def embedder(torch: Any, name: str, weights: Weights, limits: Limits, outputs: int) -> Any:
+def embedder(torch: Any, start: Start, outputs: int, fresh: bool = True) -> Any:
     """Build pictures of 0 to 1 (n, 1, h, w) -> vectors (n, outputs): a backbone and one dense layer."""
-    inner, width = backbones.grey(torch, name, weights, limits)
+    inner, width = backbones.grey(torch, start, fresh)
     last = torch.nn.Linear(width, outputs)
     return module(torch, lambda parts, own: parts.last(parts.inner(own)), inner=inner, last=last)
 

@@ -18,7 +18,7 @@ from whorl.learning.deals import Epochs, per_epoch
 from whorl.learning.devices import Weights
 from whorl.learning.lessons import Learning
 from whorl.learning.workplace import Task, Workplace, learn, loaded, outputs
-from whorl.records import Array, BadInput, Floats
+from whorl.records import Array, BadInput, Floats, Problem
 
 TURN, ZOOM, SHIFT = 10.0, 0.1, 0.1  # degrees, and shares of the side
 
@@ -59,6 +59,13 @@ def folder_stage(folder: str, side: int) -> Stage:
     return Stage(root.name, known.pictures, tuple(roles.labels_of(known, list(stacks)).tolist()))
 
 
+def used_stage(problem: Problem, side: int, read: roles.Reader = roles.pixels_of) -> Stage:
+    """Return the development part's real pictures: 1 for those that were used, 0 for those that were not."""
+    known = roles.membership(problem, side, read)
+    labels = np.repeat([0, 1], [len(known["holdout"]), len(known["members"])])
+    return Stage("development", known.stack("holdout", "members"), tuple(labels.tolist()))
+
+
 def learnt(form: Form, path: Sequence[Stage], pace: Pace, seed: int, workplace: Workplace) -> Weights:
     """Train through all stages; return the weights after the last."""
     weights: Weights = {}
@@ -89,6 +96,7 @@ def _stage(form: Form, stage: Stage, pace: Pace, seed: int, workplace: Workplace
     body = {key: value for key, value in before.items() if key.startswith("network.body.")}
     count = len(stage.labels)
     said = {"network": form.network, "weights": form.weights, "colour": form.colour, "drop": form.dropout}
+    said |= {"from": form.identity}
     task = Task(
         stage.name,
         stage.pictures,

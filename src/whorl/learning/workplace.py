@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,23 +14,28 @@ from whorl.learning.deals import Deal
 from whorl.learning.devices import Device, Precision, Weights
 from whorl.learning.layers import on_scale
 from whorl.learning.loop import Course, Lesson, Running, train
+from whorl.networks.embedding import Networks
 from whorl.records import Array, Floats
 
 BATCH = 64  # pictures that a GPU gets at a time
 REMEMBERED = 512 * 2**20  # bytes of weights
 WHAT = "this recipe"
-UNWATCHED = Running()
+UNWATCHED, UNTOLD = Running(), Networks()
 _LEARNT: OrderedDict[str, Weights] = OrderedDict()
 
 
 @dataclass(frozen=True)
 class Workplace:
-    """Checkpoints, progress, device, precision and threads: no number hangs on them but by rounding."""
+    """Checkpoints, progress, device, precision and threads: no number hangs on them but by rounding.
+
+    `networks` says where the weights of networks lie that are trained further.
+    """
 
     running: Running = UNWATCHED
     device: Device = "auto"
     precision: Precision = "full"
-    threads: int = 2
+    threads: int = field(default_factory=devices.usual_threads)
+    networks: Networks = UNTOLD
 
 
 ALONE = Workplace()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -15,7 +16,12 @@ _KEPT: list[Any] = []  # what keeps the mended operators alive
 
 
 def torch_or_say(wanted: str) -> Any:
-    """Return PyTorch, or say which extra brings it."""
+    """Return PyTorch, or say which extra brings it.
+
+    Its threads wait for one another busily unless told before it is loaded: where another program has one of
+    the processors, that made a training thirty times as slow.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         return importlib.import_module("torch")
     except ImportError:
@@ -28,6 +34,7 @@ def timm_module() -> Any:
     Beside a CPU build of PyTorch, a torchvision built for CUDA does not find its own operators: their
     names, defined before, let the import pass. Nothing here calls them.
     """
+    torch_or_say("a network of timm")
     try:
         return importlib.import_module("timm")
     except ImportError:
@@ -53,19 +60,24 @@ def build(network: Network, padding: Padding = "own", seed: int | None = None) -
     torch = torch_or_say(f"'{network.title}'")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0 if seed is None else seed)
-        if network.library == "timm":
-            more = dict(network.options) | ({"pad_type": "same"} if padding == "same" else {})
-            timm, name = timm_module(), network.architecture
-            if name not in timm.list_models():
-                raise BadInput(f"this timm ({timm.__version__}) has no network '{name}': upgrade, {DEEP}")
-            model = timm.create_model(name, pretrained=False, num_classes=0, **more)
-        elif network.library == "transformers":
-            model = _transformer(network)
-        else:
-            from whorl.networks.squeezenet import squeezenet
-
-            model = squeezenet()
+        model = trainable(network, padding)
     return model.eval().requires_grad_(False)
+
+
+def trainable(network: Network, padding: Padding = "own") -> Any:
+    """Return a network as PyTorch makes it: to be trained, its weights from PyTorch's random numbers."""
+    torch_or_say(f"'{network.title}'")
+    if network.library == "transformers":
+        return _transformer(network)
+    if network.library == "whorl":
+        from whorl.networks.squeezenet import squeezenet
+
+        return squeezenet()
+    more = dict(network.options) | ({"pad_type": "same"} if padding == "same" else {})
+    timm, name = timm_module(), network.architecture
+    if name not in timm.list_models():
+        raise BadInput(f"this timm ({timm.__version__}) has no network '{name}': upgrade, {DEEP}")
+    return timm.create_model(name, pretrained=False, num_classes=0, **more)
 
 
 def pooled(model: Any, pictures: Any, pooling: Pooling) -> Any:

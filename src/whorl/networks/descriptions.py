@@ -30,7 +30,8 @@ class Weights(Strict):
     """One file of weights: where it comes from, how it is known again, and what pictures it expects.
 
     `sha256` is the whole sum; where only its first digits are published (in the name of the file), they are
-    `sha256_starts`. `mean`, `spread` and `padding` take the place of the network's own.
+    `sha256_starts`. `mean`, `spread` and `padding` take the place of the network's own. Where normalisation
+    is `folded` into the convolutions, its layers hold but their biases and must not learn statistics.
     """
 
     source: str = Field(min_length=1)
@@ -43,6 +44,7 @@ class Weights(Strict):
     mean: Channels | None = None
     spread: Channels | None = None
     padding: Padding | None = None
+    folded: bool = False
     note: str = ""
 
     def knows(self, digest: str) -> bool:

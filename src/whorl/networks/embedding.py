@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from whorl.networks import building, embedders, weightfiles
-from whorl.networks.descriptions import Channels, Network, Padding, Pooling, Weights, find, owner_of
+from whorl.networks.descriptions import Channels, Network, Padding, Pooling, Weights, find, owner_of, table
 from whorl.records import Array, BadInput, Floats, digest_of
 
 VARIABLE = "WHORL_WEIGHTS"
@@ -22,6 +22,8 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Colours = Literal["grey", "jet"]
 Scaling = Literal["usual", "unit"]
 KEPT_MODELS = 2
+Told = Callable[[int], None]
+SCRATCH = "or train it from its beginning with"
 _MODELS: OrderedDict[str, Any] = OrderedDict()
 
 
@@ -36,6 +38,7 @@ class Plan:
     spread: Channels
     padding: Padding
     identity: str
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class Networks:
     """Where weights are and how networks run; what of it changes a number enters a network's identity.
 
     `weights` is a file or a folder, that of the variable WHORL_WEIGHTS if not given. `random` takes networks
-    as they are before training. `embedders` are (network, MODULE:FUNCTION) in place of networks.
+    as they are before training. `embedders` are (network, MODULE:FUNCTION) in place of networks. `told` hears
+    after every batch how many pictures are through.
     """
 
     weights: Path | None = None
@@ -53,6 +57,7 @@ class Networks:
     batch: int = 32
     embedders: tuple[tuple[str, str], ...] = ()
     known: Mapping[str, Network] | None = None
+    told: Told | None = None
 
     def identity(self, name: str) -> str:
         """Return a digest of all that the features of a network depend on, beside the pictures."""
@@ -61,13 +66,17 @@ class Networks:
             return digest_of("embedder", name, own, embedders.digest(own))
         return digest_of(self.plan(name).identity, self.device, self._precision())
 
+    def start(self, name: str) -> Plan:
+        """Return the network that a recipe trains further, no function being able to take its place."""
+        return self.plan(name, f"this recipe trains '{name}' further and needs its weights", SCRATCH)
+
     def untrained(self, name: str) -> bool:
         """Return whether a network has weights that nobody trained."""
-        return (
-            self.random and name not in dict(self.embedders) and find(name, self.known).library != "callable"
-        )
+        described = (table() if self.known is None else self.known).get(name)
+        remote = described is not None and described.library == "callable"
+        return self.random and name not in dict(self.embedders) and not remote
 
-    def plan(self, name: str) -> Plan:
+    def plan(self, name: str, lacking: str = "", advice: str = "") -> Plan:
         """Return the network with its weights found, or say in one line what is lacking."""
         network = find(name, self.known)
         if network.library == "callable":
@@ -77,7 +86,11 @@ class Networks:
         if self.random:
             building.torch_or_say(f"'{name}'")
             return _planned(name, network, (), "random", None)
-        files = self._files(name)
+        files = self._files(
+            name,
+            lacking or f"this recipe needs the weights of '{name}'",
+            advice or "swap the features, as with --features texture.lbp, or try it out with",
+        )
         building.torch_or_say(f"'{name}'")
         digest = weightfiles.digest_of_files(files)
         return _planned(name, network, files, digest, self._known(name, network, files, digest))
@@ -111,12 +124,14 @@ class Networks:
                     given = given.pin_memory().to("cuda", non_blocking=True)
                 pictures = _normalised(torch, _resized(torch, given, side), colours, mean, spread)
                 found.append(building.pooled(model, pictures, chosen).float())
+                if self.told is not None:
+                    self.told(start + len(given))
             rows = np.asarray(torch.cat(found).cpu().numpy(), np.float32)
         if not np.isfinite(rows).all():
             raise BadInput(f"'{network}' gives numbers that are not finite: use --precision fp32")
         return rows
 
-    def _files(self, name: str) -> tuple[Path, ...]:
+    def _files(self, name: str, lacking: str, advice: str) -> tuple[Path, ...]:
         place = self.weights or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
         try:
             if place is None:
@@ -124,8 +139,7 @@ class Networks:
             return weightfiles.files_of(name, place)
         except BadInput as error:
             raise BadInput(
-                f"this recipe needs the weights of '{name}': {error}; fetch them (`whorl weights fetch "
-                f"{name}`), swap the features, as with --features texture.lbp, or try it out with "
+                f"{lacking}: {error}; fetch them (`whorl weights fetch {name}`), {advice} "
                 f"--random-weights{_extra()}"
             ) from None
 
@@ -168,7 +182,8 @@ def _planned(
     padding = (weights and weights.padding) or network.padding
     facts = network.model_dump(include={"library", "architecture", "options", "size", "pooling"})
     identity = digest_of(name, digest, facts, mean, spread, padding)
-    return Plan(name, network, files, mean, spread, padding, identity)
+    folded = weights is not None and weights.folded
+    return Plan(name, network, files, mean, spread, padding, identity, folded)
 
 
 def _normalised(torch: Any, pictures: Any, colours: Colours, mean: Channels, spread: Channels) -> Any:

@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from whorl.learning.effort import Effort
+from whorl.learning.samplers import drawn
+from whorl.learning.workplace import ALONE, Workplace
 from whorl.records import Array, BadInput, Count, ImageSet, Problem, Scores, Share, one_column
 
 VERSION = 1
@@ -61,10 +64,34 @@ def substitute(
     Problem with n queries -> Scores (n, 1). Class 1: development generated and used; class 0: not used and
     pictures drawn from their principal components with Gaussian weights.
     """
+    return _against(
+        problem, features, model, seed, lambda unused, count: _drawn(unused, count, components, seed)
+    )
+
+
+def trained_substitute(
+    problem: Problem,
+    features: Features,
+    seed: int = 0,
+    model: Model = "svm-rbf",
+    effort: Effort = "full",
+    workplace: Workplace = ALONE,
+) -> Scores:
+    """As `substitute`, the own generator a network: an autoencoder whose latents are drawn anew.
+
+    Problem with n queries -> Scores (n, 1).
+    """
+    return _against(
+        problem, features, model, seed, lambda unused, count: drawn(unused, count, effort, seed, workplace)
+    )
+
+
+def _against(
+    problem: Problem, features: Features, model: Model, seed: int, generate: Callable[[Array, int], Array]
+) -> Scores:
     part, truth = _development(problem)
-    unused = part.queries.pixels[~truth].astype(np.float64)
     made = next(iter(part.generated.values()))
-    own = _drawn(unused, len(made), components, seed)
+    own = generate(part.queries.pixels[~truth], len(made))
     real = _table(features(part.queries))
     drawn = ImageSet("own generator", _names(own), own, _names(own))
     table = np.vstack([_table(features(made)), real[truth], real[~truth], _table(features(drawn))])
@@ -172,7 +199,7 @@ def _balanced(table: Array, labels: Array, seed: int) -> tuple[Array, Array]:
 
 
 def _drawn(pictures: Array, count: int, components: int, seed: int) -> Array:
-    flat = pictures.reshape(len(pictures), -1)
+    flat = pictures.reshape(len(pictures), -1).astype(np.float64)
     centred = flat - flat.mean(axis=0)
     kept = min(components, len(flat) - 1)
     _, scale, right = np.linalg.svd(centred, full_matrices=False)

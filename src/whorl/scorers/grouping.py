@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from whorl.learning import roles, transfer
-from whorl.learning.backbones import Weights
+from whorl.learning.backbones import Weights, side_of
 from whorl.learning.classifiers import Form
 from whorl.learning.effort import LIMITS, Effort
 from whorl.learning.transfer import Pace, Stage
@@ -189,7 +189,8 @@ class _School:
         workplace: Workplace,
     ) -> None:
         limits = LIMITS[effort]
-        self.form = Form(network, min(size, limits.side), limits, weights)
+        side = side_of(network, size, limits)
+        self.form = Form(network, side, limits, weights, networks=workplace.networks)
         self.pace = replace(pace, batch=min(pace.batch, limits.batch), most=limits.steps)
         self.seed, self.workplace = seed, workplace
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from whorl.learning import roles, transfer
-from whorl.learning.backbones import Colour, Weights
+from whorl.learning.backbones import Colour, Weights, side_of
 from whorl.learning.classifiers import Form
 from whorl.learning.effort import LIMITS, Effort
 from whorl.learning.transfer import Pace, Stage
@@ -47,7 +47,8 @@ def classified(
     used (DMK-SSN 2023); `moves` turns, scales and shifts what is learnt from (KDElab 2024).
     """
     limits = LIMITS[effort]
-    form = Form(network, min(size, limits.side), limits, weights, colour, dropout)
+    side = side_of(network, size, limits)
+    form = Form(network, side, limits, weights, colour, dropout, workplace.networks)
     known = roles.membership(problem, form.side, features)
     liked = known.some("members", "holdout") if target == "real" else known["members"]
     other = known["generated"] if target == "real" else known["holdout"]
@@ -82,13 +83,11 @@ def transferred(
     pictures per class inside; then the development part; then the queries whose label it is `sure` of.
     """
     limits = LIMITS[effort]
-    form = Form(network, min(size, limits.side), limits, weights)
+    side = side_of(network, size, limits)
+    form = Form(network, side, limits, weights, networks=workplace.networks)
     pace = Pace(epochs, min(batch, limits.batch), rate, limits.steps)
     path = [transfer.folder_stage(folder, form.side) for folder in stages]
-    known = roles.membership(problem, form.side, features)
-    rows = known.some("holdout", "members")
-    labels = np.repeat([0, 1], [len(known["holdout"]), len(known["members"])])
-    path.append(Stage("development", known.pictures[rows], tuple(labels.tolist())))
+    path.append(transfer.used_stage(problem, form.side, features))
     found = transfer.learnt(form, path, pace, seed, workplace)
     queries = roles.sized(features(problem.queries), form.side)
     logits = transfer.judged(form, found, 2, queries, workplace)
