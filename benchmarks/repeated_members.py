@@ -1,4 +1,4 @@
-"""Who is remembered where half of the members are repeated: `python benchmarks/repeated_members.py EDITION...`.
+"""Who is remembered where half of the members are repeated: `python benchmarks/repeated_members.py EDITION`.
 
 Editions of `whorl forge editions` by a generator with duplication. For a few recipes: the AUC of the members
 that were repeated, and of those that were not, against the pictures that were not used. `--results FILE.json`
