@@ -55,6 +55,7 @@ AROUND |= {
     for name in (
         "crops.matched",
         "crops.replaced",
+        "errors.contrast",
         "errors.outliers",
         "errors.outliers_of_two",
         "grouping.trained",

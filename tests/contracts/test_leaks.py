@@ -80,6 +80,7 @@ BLIND |= {
     "centroids.used": LEARNT,
     "crops.matched": "compares crops from different places",
     "crops.replaced": RELEARNT,
+    "errors.contrast": RELEARNT,
     "errors.nearest_map": LEARNT,
     "errors.nearest_mean": LEARNT,
     "errors.outliers": RELEARNT,
@@ -92,7 +93,13 @@ BLIND |= {
 RELEARNING = ("latents.autoencoder",)
 # Scorers that say one number per query, whatever generators there are.
 JOINED = {"combine.vote", "combine.agreement", "combine.gate", "combine.mean_rank", "combine.regroup"}
-OWN_COLUMNS = {"centroids.groups", "errors.outliers", "errors.outliers_of_two", "relation.network"}
+OWN_COLUMNS = {
+    "centroids.groups",
+    "errors.contrast",
+    "errors.outliers",
+    "errors.outliers_of_two",
+    "relation.network",
+}
 ONE_COLUMN = {*BLIND, *JOINED, "patches.replacing"} - OWN_COLUMNS
 ACCEPTS_ALL = {"m23-dmk.phash-pairs-64": TAKES_ALL}
 NO_LUNGS = "the toy pictures have no lungs: the mask cuts anywhere and scales what it leaves"

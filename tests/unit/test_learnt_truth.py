@@ -148,6 +148,24 @@ def test_pictures_unlike_what_was_generated_are_outliers(longer: None) -> None:
         assert problems.auc(scored(made, problem)[:, 0], truth) > 0.9
 
 
+def slopes(count: int, seed: int, axis: int) -> np.ndarray:
+    """Pictures that become brighter along one axis, some more than others."""
+    rng = np.random.default_rng(seed)
+    ramp = np.linspace(-100.0, 100.0, SIDE)[:, None] * rng.uniform(0.4, 1.0, (count, 1, 1))
+    stack = ramp + 5 * rng.normal(size=(count, SIDE, SIDE))
+    return np.clip(np.rint(128 + (stack if axis else stack.swapaxes(1, 2))), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("axis", "low", "high"), [(0, 0.8, 1.0), (1, 0.0, 0.2)])
+def test_what_was_generated_is_made_again_better_than_by_other_real_ones(
+    longer: None, axis: int, low: float, high: float
+) -> None:
+    real = images.load(np.concatenate([slopes(16, 1, 0), slopes(16, 2, 1)]), name="real")
+    problem = Problem("membership", real, {"generated": images.load(slopes(24, 3, axis), name="generated")})
+    made = recipe("membership", GREY, ("scorer", "errors.contrast", {"epochs": 99, "rate": 5e-3}))
+    assert low <= problems.auc(scored(made, problem)[:, 0], np.arange(32) < 16) <= high
+
+
 def test_a_network_of_real_against_generated_says_the_same_of_all_that_is_real(longer: None) -> None:
     problem, _ = membership(used="lying", unused="lying", made="standing")
     told = {"network": "three-layer", "rate": 5e-3, "epochs": 99, "target": "real"}

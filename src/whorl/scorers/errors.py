@@ -16,8 +16,11 @@ from whorl.learning.workplace import ALONE, Task, Workplace, learn, loaded, outp
 from whorl.records import Array, Count, ImageSet, Problem, Scores, Share, one_column
 
 VERSION = 1
-TRANSDUCTIVE = ("outliers_of_two",)
+TRANSDUCTIVE = ("outliers_of_two", "contrast")
 Features = Callable[[ImageSet], Array]
+Folds = Callable[[int], Array]
+FOLDS = 3  # each is a training
+LEAST_ERROR = 1e-9
 
 
 def outliers(
@@ -110,6 +113,56 @@ def outliers_of_two(
     return Scores(problem.queries.ids, tuple(problem.generated), values, np.full(values.shape, -1, np.int64))
 
 
+def contrast(
+    problem: Problem,
+    features: Features,
+    folds: Folds,
+    seed: int = 0,
+    blocks: Block = "plain",
+    epochs: Count = 100,
+    batch: Count = 32,
+    rate: float = 1e-3,
+    effort: Effort = "full",
+    workplace: Workplace = ALONE,
+) -> Scores:
+    """How much better an autoencoder of generated pictures makes a query again than one of other real ones.
+
+    Problem with n queries and g groups -> Scores (n, g): log of the ratio of the errors, above 0 = better.
+    Other real ones: the reference, if there is one, and queries of other folds; nothing tells who was used.
+    """
+    limits = LIMITS[effort]
+    side, size = min(networks.SIDE, limits.side), min(batch, limits.batch)
+
+    def build(torch: Any) -> Any:
+        return networks.several(torch, side, limits, blocks, 1)
+
+    def learnt(shown: Array) -> Any:
+        steps = min(epochs * per_epoch(len(queries), size), limits.steps)  # of all the same number
+        said = {"blocks": blocks, "rate": rate, "narrow": limits.narrow}
+        deal = Epochs(np.ones(len(shown), np.int64), size, seed)
+        weights = learn(
+            Task("contrast", shown, deal, steps, seed, said),
+            lambda torch, course: networks.plain_lesson(torch, course, build(torch), networks.SIGNED, rate),
+            workplace,
+        )
+        return loaded(build, weights, "network", workplace)
+
+    queries, fold = roles.sized(features(problem.queries), side), folds(FOLDS)
+    digests = list(problem.queries.digests)
+    others = [] if problem.reference is None else [_by_content(problem.reference, features, side)]
+    apart = np.empty(len(queries))
+    for place in range(int(fold.max()) + 1):
+        asked, rest = np.flatnonzero(fold == place), np.flatnonzero(fold != place)
+        rest = rest if len(rest) else asked
+        known = queries[sorted(rest, key=lambda row: digests[row])]
+        apart[asked] = _errors(learnt(np.concatenate([known, *others])), queries[asked], workplace)
+    values = np.empty((len(queries), len(problem.generated)), np.float32)
+    for column, images in enumerate(problem.generated.values()):
+        near = _errors(learnt(_by_content(images, features, side)), queries, workplace)
+        values[:, column] = np.log(np.maximum(apart, LEAST_ERROR)) - np.log(np.maximum(near, LEAST_ERROR))
+    return Scores(problem.queries.ids, tuple(problem.generated), values, np.full(values.shape, -1, np.int64))
+
+
 def nearest_mean(problem: Problem, features: Features) -> Scores:
     """Whether a query's mean error is nearer to that of the used than of the not used (AI Multimedia Lab).
 
@@ -143,6 +196,11 @@ def _known(problem: Problem, features: Features) -> tuple[Array, Array]:
     part = roles.development(problem)
     maps, used = features(part.problem.queries), part.used()
     return maps[used], maps[~used]
+
+
+def _by_content(images: ImageSet, features: Features, side: int) -> Array:
+    """Pictures in an order that only their content decides, so that file names change nothing."""
+    return roles.sized(features(images), side)[np.argsort(np.asarray(images.digests), kind="stable")]
 
 
 def _errors(network: Any, pictures: Array, workplace: Workplace) -> Array:
