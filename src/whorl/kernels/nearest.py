@@ -1,47 +1,33 @@
 """The most similar pictures of a gallery by structural similarity, exactly, without looking closely at most.
 
 Every query is first measured against the pictures whose thumbnails are most like its own. A pair whose bound
-(see `bounds`) is below what has been found is left at once; the others are summed cell by cell, each true sum
-taking the place of its bound, until the rest cannot make up for what is missing. What remains is summed in
-full, by the same arithmetic and in the same order as all pairs are: values and places are those of all pairs.
+(see `bounds`) is below what has been found is left at once; the others are summed cell by cell (see
+`pairs`), each true sum taking the place of its bound, until the rest cannot make up for what is missing. What
+comes through is no further from the best than rounding; it is summed once more by the arithmetic and in the
+order of all pairs, so that values, places and ties are those of all pairs.
 """
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Lock
 
 import numpy as np
 
-from whorl.kernels.structural import Measure, Sheet, Slabs, cell_sums, measure_for, similarities
+from whorl.kernels import structural, thumbnails
+from whorl.kernels.measures import Measure, measure_for
+from whorl.kernels.structural import Sheet, Slabs, cell_sums, cells_of, similarities
 from whorl.records import Array, BadInput, Floats
 
-THUMBNAIL = 16
-MARGIN = 1e-5  # of the mean similarity: above the rounding of a sum of bounds
+MARGIN = 1e-5  # of the mean similarity: above the rounding of a sum
+SEEDS = 4  # likely pictures of a slab that are measured first
 ROWS_AT_ONCE = 256
-NOWHERE = np.iinfo(np.int64).max
-
-
-@dataclass(eq=False)
-class Found:
-    """The best so far of every query, the largest first; of equal values the first in the gallery first."""
-
-    values: Floats
-    places: Array
-    lock: Lock = field(default_factory=Lock)
-
-    def add(self, query: int, values: Array, places: Array) -> None:
-        """Let new pictures compete with those that are there."""
-        with self.lock:
-            places = np.concatenate([self.places[query], places])
-            values = np.concatenate([self.values[query], values])
-            places, first = np.unique(places, return_index=True)
-            order = np.lexsort((places, -values[first]))[: self.values.shape[1]]
-            self.values[query, : len(order)] = values[first][order]
-            self.places[query, : len(order)] = places[order]
+GALLERY_BYTES = 128 * 2**20
+QUERY_BYTES = 512 * 2**20
+TOGETHER = 64  # queries of one job
+SAMPLE = 8  # queries and pictures whose cells tell which cells to sum first
 
 
 def best(queries: Array, gallery: Array, *, data_range: float = 255.0, k: int = 1) -> tuple[Floats, Array]:
@@ -54,177 +40,250 @@ def best(queries: Array, gallery: Array, *, data_range: float = 255.0, k: int = 
             f"the {k} most similar of {len(gallery)} pictures: give a number of 1 to {len(gallery)}"
         )
     measure = measure_for("uniform", data_range, queries, gallery)
-    found = Found(np.full((len(queries), k), -np.inf, np.float32), np.full((len(queries), k), NOWHERE))
     if min(_darkest(queries), _darkest(gallery)) < 0:
-        _all_pairs(queries, gallery, data_range, found)  # the bounds hold for greys of 0 and above
-        return found.values, found.places
-    thumbnails = _thumbnails(queries), _thumbnails(gallery)
-    order = alike(thumbnails[1])
-    near = likely(*thumbnails)
+        return _all_pairs(queries, gallery, data_range, k)  # the bounds hold for greys of 0 and above
+    search = Search(queries, gallery, measure, k)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        theirs = Slabs(gallery, measure, order=order)
-        for mine in Slabs(queries, measure, as_queries=True, much=True).prepared(pool):
-            own = list(pool.map(lambda sheet: _traits(sheet, measure, queries.shape[2]), mine))
-            seeds = [
-                pool.submit(_seed, sheet, traits, gallery, near, measure, found)
-                for sheet, traits in zip(mine, own, strict=True)
-            ]
-            shares = np.sum([seed.result() for seed in seeds], axis=0)
-            cells = np.argsort(shares, kind="stable")
-            given = Search(mine, own, measure, cells, order, gallery.shape[2], found)
-            for slab in theirs.prepared(pool):
-                for job in [pool.submit(_searched, given, sheet) for sheet in slab]:
-                    job.result()
-    return found.values, found.places
+        step = len(search.rooms[0])
+        for start in range(0, len(queries), step):
+            search.through(start, min(len(queries), start + step), pool)
+        starts = range(0, len(queries), 16)
+        found = list(pool.map(lambda start: _settled(search, start), starts))
+    values, places = (np.concatenate(side) for side in zip(*found, strict=True))
+    return values, places
 
 
 @dataclass(frozen=True, eq=False)
-class Search:
-    """What all searches of one slab of queries share."""
+class Folded:
+    """Some pictures as `pairs` reads them, and the traits of every sixteen as `bounds` reads them."""
 
-    mine: Sequence[Sheet]
-    traits: Sequence[Array]
+    first: int
+    planes: Array
+    traits: list[Array]
+
+
+@dataclass(eq=False)
+class Search:
+    """A search: pictures, how they are measured, and what has come through of every query so far."""
+
+    queries: Array
+    gallery: Array
     measure: Measure
-    cells: Array  # the order in which cells are summed
-    order: Array  # of the gallery
-    width: int  # of a picture, without an added column
-    found: Found
+    k: int
+    summed: int = 0
+    cells: Array = field(init=False)
+    order: Array = field(init=False)
+    thumbnails: tuple[Floats, Floats] = field(init=False)
+    rooms: tuple[Array, Array] = field(init=False)
+    values: list[Array] = field(init=False)
+    places: list[Array] = field(init=False)
+
+    def __post_init__(self) -> None:
+        height, width = self.gallery.shape[1:]
+        self.cells = cells_of(height, width, self.measure)
+        self.order = np.arange(len(self.cells))
+        self.thumbnails = thumbnails.of(self.queries), thumbnails.of(self.gallery)
+        self.rooms = self._room(QUERY_BYTES, len(self.queries)), self._room(GALLERY_BYTES, len(self.gallery))
+        self.values = [np.empty(0) for _ in self.queries]
+        self.places = [np.empty(0, np.int64) for _ in self.queries]
+
+    @property
+    def windows(self) -> int:
+        """Windows of a picture."""
+        height, width = self.gallery.shape[1:]
+        return int((height - self.measure.side + 1) * (width - self.measure.side + 1))
+
+    def _room(self, most: int, wanted: int) -> Array:
+        """Room for as many folded pictures as fit, in steps of a job's."""
+        from whorl.kernels import lanes, pairs
+
+        size = len(self.cells) * pairs.CELL
+        fitting = max(TOGETHER, most // (size * np.dtype(self.measure.kind).itemsize) // TOGETHER * TOGETHER)
+        count = min(fitting, wanted)
+        return lanes.row_of(count * size, self.measure.kind).reshape(count, size)
+
+    def limit(self, query: int) -> float:
+        """What the sum of a pair must reach to be among the best of a query."""
+        values = self.values[query]
+        if len(values) < self.k:
+            return -np.inf
+        kth = float(np.partition(values, len(values) - self.k)[len(values) - self.k])
+        return kth - 2 * MARGIN * self.windows
+
+    def offer(self, query: int, values: Array, places: Array) -> None:
+        """Keep what may be among the best of a query."""
+        both = np.concatenate([self.places[query], places])
+        both, first = np.unique(both, return_index=True)
+        self.values[query] = np.concatenate([self.values[query], values])[first]
+        self.places[query] = both
+        kept = self.values[query] >= self.limit(query)
+        self.values[query], self.places[query] = self.values[query][kept], both[kept]
+
+    def through(self, start: int, stop: int, pool: ThreadPoolExecutor) -> None:
+        """Search the whole gallery for some queries."""
+        own = _folded(self, self.queries[start:stop], start, pool, self.rooms[0])
+        step = len(self.rooms[1])
+        for first in range(0, len(self.gallery), step):
+            theirs = _folded(self, self.gallery[first : first + step], first, pool, self.rooms[1])
+            if start == first == 0:
+                self.order = _order(self, own, theirs)
+            searched = functools.partial(_searched, self, own, theirs)
+            self.summed += sum(pool.map(searched, range(0, stop - start, TOGETHER)))
 
 
 def _darkest(stack: Array) -> float:
     return 0.0 if stack.dtype.kind == "u" else float(min(image.min() for image in stack))
 
 
-def _all_pairs(queries: Array, gallery: Array, data_range: float, found: Found) -> None:
+def _all_pairs(queries: Array, gallery: Array, data_range: float, k: int) -> tuple[Floats, Array]:
+    found = []
     for start in range(0, len(queries), ROWS_AT_ONCE):
         block = similarities(queries[start : start + ROWS_AT_ONCE], gallery, data_range=data_range)
-        for row, values in enumerate(block):
-            found.add(start + row, values, np.arange(len(gallery)))
+        found.append(_ranked(block, np.arange(len(gallery)), k))
+    values, places = (np.concatenate(side) for side in zip(*found, strict=True))
+    return values, places
 
 
-def _traits(sheet: Sheet, measure: Measure, width: int) -> Array:
+def _ranked(block: Floats, places: Array, k: int) -> tuple[Floats, Array]:
+    """The k largest of every row and their places, which ascend in the block."""
+    order = np.argsort(-block, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(block, order, axis=1), places[order]
+
+
+def _folded(search: Search, stack: Array, first: int, pool: ThreadPoolExecutor, planes: Array) -> Folded:
+    """Prepare pictures, sixteen at a time, in the room that is given."""
+    from whorl.kernels import lanes
+
+    starts = range(0, len(stack), lanes.LANES)
+    parts = [(stack[start : start + lanes.LANES], planes[start : start + lanes.LANES]) for start in starts]
+    return Folded(first, planes[: len(stack)], list(pool.map(lambda part: _unfolded(search, *part), parts)))
+
+
+def _unfolded(search: Search, stack: Array, planes: Array) -> Array:
+    """Write up to sixteen pictures cell by cell; return their traits."""
+    from whorl.kernels import lanes, pairs, windows
+
+    measure, (height, width) = search.measure, stack.shape[1:]
+    pitch = -(-width // lanes.LANES) * lanes.LANES
+    beyond = windows.COLUMNS + lanes.LANES  # a cell at the border reads on
+    image = lanes.row_of(height * width + beyond, np.float64)
+    sums = lanes.row_of(2 * pitch + beyond, np.float64)
+    maps = lanes.row_of(2 * (height - measure.side + 1) * pitch + beyond, np.float64)
+    for picture, plane in zip(stack, planes, strict=False):
+        image[: height * width] = picture.ravel()
+        given = (measure.middle, measure.numbers[0], search.cells, sums, maps)
+        pairs.unfold(image, (height, width, pitch), *given, plane)
+    pixels = lanes.row_of((height + 1) * (width + width % 2) * lanes.LANES, measure.kind)
+    structural.side_by_side(stack, measure, pixels)
+    return _traits(pixels, (height, width), measure)
+
+
+def _traits(pixels: Array, shape: tuple[int, ...], measure: Measure) -> Array:
+    """Traits of sixteen pictures that lie side by side; (blocks, traits, 16) in one row."""
     from whorl.kernels import bounds, lanes
 
-    rows, columns = sheet.height - measure.side + 1, width - measure.side + 1
+    height, width = shape
+    rows, columns, even = height - measure.side + 1, width - measure.side + 1, width + width % 2
     across = -(-columns // bounds.BLOCK)
-    sums = lanes.row_of((3 * sheet.width + across * bounds.TRAITS) * lanes.LANES, np.float64)
+    sums = lanes.row_of((3 * even + across * bounds.TRAITS) * lanes.LANES, np.float64)
     out = lanes.row_of(-(-rows // bounds.BLOCK) * across * bounds.TRAITS * lanes.LANES, np.float32)
     half = 0.5 * (0.03 * measure.data_range) ** 2
-    given = (columns, measure.middle, half, bounds.gradient(), sums, out)
-    bounds.describe(sheet.pixels, (sheet.height, sheet.width), *given)
+    bounds.describe(pixels, (height, even), columns, measure.middle, half, bounds.gradient(), sums, out)
     return out
 
 
-def _seed(sheet: Sheet, own: Array, gallery: Array, near: Array, measure: Measure, found: Found) -> Array:
-    """Measure sixteen queries against the likely pictures of all of them; return what each cell lacks.
+def _bounded(
+    search: Search, own: list[Array], theirs: list[Array], shape: tuple[int, int]
+) -> tuple[Array, Array]:
+    """Bounds of the sums of every cell of all pairs, and of the whole."""
+    from whorl.kernels import bounds, lanes
 
-    That is the mean of the true sums less that of the bounds: cells that lack most are summed first.
-    """
-    places = np.unique(near[sheet.first : sheet.first + sheet.count])
+    out, rest = np.empty((shape[0], len(search.cells), shape[1]), np.float32), np.zeros(shape)
+    room = lanes.row_of(lanes.LANES, np.float32)
+    height, width = search.gallery.shape[1:]
+    windows = (height - search.measure.side + 1, width - search.measure.side + 1)
+    dark = np.float32((0.01 * search.measure.data_range) ** 2)
+    for number, mine in enumerate(own):
+        rows = slice(number * lanes.LANES, (number + 1) * lanes.LANES)
+        for place, other in enumerate(theirs):
+            first = place * lanes.LANES
+            count, some = len(rest[rows]), min(lanes.LANES, shape[1] - first)
+            given = (windows, search.cells, dark, room)
+            bounds.bound(mine, count, other, some, first, *given, out[rows], rest[rows])
+    return out, rest
+
+
+def _searched(search: Search, own: Folded, theirs: Folded, begin: int) -> int:
+    """Search some pictures for some queries; return how many cells were summed."""
+    from whorl.kernels import lanes
+
+    planes = own.planes[begin : begin + TOGETHER]
+    sheets = own.traits[begin // lanes.LANES : -(-(begin + len(planes)) // lanes.LANES)]
+    shape = (len(planes), len(theirs.planes))
+    bounds, rest = _bounded(search, sheets, theirs.traits, shape)
+    first, last = own.first + begin, theirs.first + shape[1]
+    mine, small = search.thumbnails[0][first : first + shape[0]], search.thumbnails[1][theirs.first : last]
+    near = thumbnails.likely(mine, small, min(shape[1], max(SEEDS, search.k)))
+    seeds = np.zeros(shape, bool)
+    np.put_along_axis(seeds, near, True, axis=1)
+    summed = 0
+    for chosen in (seeds, ~seeds):
+        least = np.array([search.limit(first + row) for row in range(shape[0])])
+        limits = np.where(chosen, least[:, None], np.inf)
+        summed += _summed(search, planes, theirs.planes, limits, bounds, rest, search.order)
+        for row in np.flatnonzero((rest >= limits).any(axis=1)):
+            places = np.flatnonzero(rest[row] >= limits[row])
+            search.offer(first + int(row), rest[row, places], theirs.first + places)
+    return summed
+
+
+def _summed(
+    search: Search, own: Array, theirs: Array, limits: Array, bounds: Array, rest: Array, order: Array
+) -> int:
+    """Put true sums in the place of bounds, as `pairs.abandon` does."""
+    from whorl.kernels import lanes, pairs, windows
+
+    kind, numbers = search.measure.kind, search.measure.numbers
+    share = kind(1.0 / numbers[0])
+    low = 1.0 / numbers[0] - float(share)
+    constants = np.array([numbers[1], numbers[2], 0.5 * numbers[3] / numbers[0], share, low], kind)
+    valid = np.zeros((len(search.cells), windows.COLUMNS), kind)
+    for row, cell in zip(valid, search.cells, strict=True):
+        row[: cell[3] - cell[2]] = 1.0
+    room = lanes.row_of(lanes.LANES, kind)
+    given = (search.cells, order, valid.ravel(), constants, limits, bounds, rest, room)
+    return int(pairs.abandon(own, theirs, *given))
+
+
+def _order(search: Search, own: Folded, theirs: Folded) -> Array:
+    """Cells whose sums are most below their bounds first, by a few pairs."""
+    mine, others = own.planes[:SAMPLE], theirs.planes[:SAMPLE]
+    shape = (len(mine), len(others))
+    bounds, _ = _bounded(search, own.traits[:1], theirs.traits[:1], shape)
+    everything, sums = np.full(shape, -np.inf), np.empty(len(search.cells))
+    for cell in range(len(search.cells)):
+        rest = np.zeros(shape)
+        _summed(search, mine, others, everything, bounds, rest, np.array([cell]))
+        sums[cell] = rest.sum()
+    return np.argsort(sums, kind="stable")
+
+
+def _settled(search: Search, start: int) -> tuple[Floats, Array]:
+    """What came through for sixteen queries, by the arithmetic of all pairs."""
+    measure, rows = search.measure, range(start, min(start + 16, len(search.queries)))
+    places = np.unique(np.concatenate([search.places[row] for row in rows]))
+    values = []
     with ThreadPoolExecutor(1) as alone:
-        (theirs,) = next(Slabs(gallery, measure, order=places).prepared(alone))
-    width = gallery.shape[2]
-    traits = _traits(theirs, measure, width)
-    bounded = _compared(sheet, own, theirs, traits, width, measure, None, None)[1]
-    sums = cell_sums(sheet, theirs, sheet.cells(measure), measure)[:, :, : theirs.count]
-    _offer(sums, np.arange(sheet.count), sheet, places, found)
-    lacking = sums - bounded.transpose(1, 0, 2)[:, :, : theirs.count]
-    return np.asarray(lacking.mean(axis=(1, 2), dtype=np.float64))
+        (mine,) = next(Slabs(search.queries[start : rows.stop], measure, as_queries=True).prepared(alone))
+        for theirs in Slabs(search.gallery, measure, order=places).prepared(alone):
+            values += [_means(mine, sheet, measure) for sheet in theirs]
+    block = np.concatenate(values, axis=1)
+    for row, means in zip(rows, block, strict=True):
+        means[~np.isin(places, search.places[row])] = -np.inf
+    return _ranked(block, places, search.k)
 
 
-def _offer(sums: Array, rows: Array, sheet: Sheet, places: Array, found: Found) -> None:
-    """Turn sums of all cells into means, exactly as all pairs are, and let them compete."""
-    totals = np.asarray(sums.sum(axis=0, dtype=np.float64)) / sheet.counted[rows, None]
-    means = np.clip(totals, -1.0, 1.0).astype(np.float32)
-    for row, values in zip(rows, means, strict=True):
-        found.add(sheet.first + int(row), values, places)
-
-
-def _searched(given: Search, theirs: Sheet) -> int:
-    """Compare all queries of a slab with sixteen pictures; return how many cells of queries were summed."""
-    places, done = given.order[theirs.first : theirs.first + theirs.count], 0
-    traits = _traits(theirs, given.measure, given.width)
-    for sheet, own in zip(given.mine, given.traits, strict=True):
-        limits = given.found.values[sheet.first : sheet.first + sheet.count, -1] - MARGIN
-        pair = (sheet, own, theirs, traits, given.width, given.measure)
-        sums, _, left, summed = _compared(*pair, limits, given.cells)
-        rows = np.flatnonzero(left)
-        if len(rows):
-            _offer(sums[:, rows, : theirs.count], rows, sheet, places, given.found)
-        done += summed
-    return done
-
-
-def _compared(
-    mine: Sheet,
-    own: Array,
-    theirs: Sheet,
-    other: Array,
-    width: int,
-    measure: Measure,
-    limits: Array | None,
-    order: Array | None,
-) -> tuple[Array, Array, Array, int]:
-    """Search two sheets with their traits; without limits nothing is summed.
-
-    Return the sums, the bounds, which queries have all their sums, and how many cells were summed.
-    """
-    from whorl.kernels import bounds, lanes, windows
-
-    cells, count = theirs.cells(measure), mine.count
-    dark = np.float32((0.01 * measure.data_range) ** 2)
-    sums = lanes.row_of(len(cells) * count * lanes.LANES, measure.kind)
-    bounded = lanes.row_of((len(cells) + 1) * count * lanes.LANES, np.float32)
-    least = np.full(count, np.inf) if limits is None else limits * mine.counted
-    left = np.zeros(count, np.bool_)
-    shape = (*mine.shape, theirs.height - measure.side + 1, width - measure.side + 1)
-    places = np.arange(len(cells)) if order is None else order
-    done = bounds.search(
-        (mine.numbers, count),
-        (theirs.pixels, theirs.numbers, theirs.count),
-        *(own, other, shape, cells, places, least.astype(np.float32), dark),
-        *(lanes.row_of(windows.ROOM, measure.kind), measure.constants, sums, bounded, left),
-    )
-    kept = bounded[: len(cells) * count * lanes.LANES].reshape(count, len(cells), lanes.LANES)
-    return sums.reshape(len(cells), count, lanes.LANES), kept, left, int(done)
-
-
-def _thumbnails(stack: Array) -> Floats:
-    """Small pictures as rows of length 1 about their mean."""
-    rows = np.linspace(0, stack.shape[1], min(THUMBNAIL, stack.shape[1]) + 1).astype(int)[:-1]
-    columns = np.linspace(0, stack.shape[2], min(THUMBNAIL, stack.shape[2]) + 1).astype(int)[:-1]
-    small = np.empty((len(stack), len(rows) * len(columns)), np.float32)
-    for row, image in zip(small, stack, strict=True):
-        cells = np.add.reduceat(np.add.reduceat(image.astype(np.float64), rows, 0), columns, 1).ravel()
-        cells -= cells.mean()
-        row[:] = cells / max(float(np.linalg.norm(cells)), 1e-12)
-    return small
-
-
-def likely(queries: Floats, gallery: Floats) -> Array:
-    """Place of the most alike thumbnail of every query."""
-    near = np.empty(len(queries), np.int64)
-    for start in range(0, len(queries), ROWS_AT_ONCE):
-        near[start : start + ROWS_AT_ONCE] = (queries[start : start + ROWS_AT_ONCE] @ gallery.T).argmax(
-            axis=1
-        )
-    return near
-
-
-def alike(thumbnails: Floats) -> Array:
-    """An order in which sixteen neighbours are alike: halved along the widest direction, again and again."""
-    from whorl.kernels.lanes import LANES
-
-    def halved(places: Array) -> list[Array]:
-        if len(places) <= LANES:
-            return [places]
-        rows = thumbnails[places] - thumbnails[places].mean(axis=0)
-        direction = np.ones(rows.shape[1], np.float32)
-        for _ in range(8):
-            direction = rows.T @ (rows @ direction)
-            direction = direction / max(float(np.linalg.norm(direction)), 1e-12)
-        sorted_places = places[np.argsort(rows @ direction, kind="stable")]
-        middle = -(-len(places) // (2 * LANES)) * LANES
-        return halved(sorted_places[:middle]) + halved(sorted_places[middle:])
-
-    return np.concatenate(halved(np.arange(len(thumbnails))))
+def _means(mine: Sheet, theirs: Sheet, measure: Measure) -> Floats:
+    sums = cell_sums(mine, theirs, mine.cells(measure), measure)[:, :, : theirs.count]
+    totals = np.asarray(sums.sum(axis=0, dtype=np.float64)) / mine.counted[:, None]
+    return np.clip(totals, -1.0, 1.0).astype(np.float32)

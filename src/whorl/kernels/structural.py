@@ -95,16 +95,21 @@ class Sheet:
 
     def cells(self, measure: Measure) -> Array:
         """First and last row and column of every cell of windows; (cells, 4)."""
-        from whorl.kernels.windows import COLUMNS, ROWS, WIDE_COLUMNS, WIDE_ROWS
+        return cells_of(self.height, self.width, measure)
 
-        rows, columns = self.height - measure.side + 1, self.width - measure.side + 1
-        tall, wide = (ROWS, COLUMNS) if measure.window == "uniform" else (WIDE_ROWS, WIDE_COLUMNS)
-        found = [
-            (top, min(top + tall, rows), left, min(left + wide, columns))
-            for top in range(0, rows, tall)
-            for left in range(0, columns, wide)
-        ]
-        return np.asarray(found, np.int64)
+
+def cells_of(height: int, width: int, measure: Measure) -> Array:
+    """First and last row and column of every cell of windows; (cells, 4)."""
+    from whorl.kernels.windows import COLUMNS, ROWS, WIDE_COLUMNS, WIDE_ROWS
+
+    rows, columns = height - measure.side + 1, width - measure.side + 1
+    tall, wide = (ROWS, COLUMNS) if measure.window == "uniform" else (WIDE_ROWS, WIDE_COLUMNS)
+    found = [
+        (top, min(top + tall, rows), left, min(left + wide, columns))
+        for top in range(0, rows, tall)
+        for left in range(0, columns, wide)
+    ]
+    return np.asarray(found, np.int64)
 
 
 class Slabs:
@@ -118,7 +123,6 @@ class Slabs:
         *,
         as_queries: bool = False,
         order: Array | None = None,
-        much: bool = False,
     ) -> None:
         from whorl.kernels.lanes import LANES
 
@@ -126,10 +130,16 @@ class Slabs:
         self.order = np.arange(len(stack)) if order is None else order
         self.make = _queries if as_queries else _gallery
         size = (stack.shape[1] + 1) * (stack.shape[2] + stack.shape[2] % 2) * LANES
-        room = SLAB_BYTES * (2 if much else 1) if as_queries else SLAB_BYTES // 4
+        room = SLAB_BYTES if as_queries else SLAB_BYTES // 4
         self.blocks = max(1, room // (size * np.dtype(measure.kind).itemsize * (7 if as_queries else 3)))
         needed = min(self.blocks, -(-len(self.order) // LANES))
         self.rooms = [_room(size, stack.shape[2], measure, as_queries) for _ in range(needed)]
+
+    def some(self, first: int) -> Array:
+        """The sixteen pictures from one on."""
+        from whorl.kernels.lanes import LANES
+
+        return np.asarray(self.stack[self.order[first : first + LANES]])
 
     def prepared(self, pool: ThreadPoolExecutor) -> Iterator[list[Sheet]]:
         """Yield one slab after the other, sixteen pictures to a sheet."""
@@ -155,7 +165,7 @@ def _gallery(slabs: Slabs, first: int, rooms: Rooms) -> Sheet:
     from whorl.kernels import statistics
 
     (pixels, maps, sums), measure = rooms, slabs.measure
-    count, height, width, centres = _side_by_side(slabs, first, pixels)
+    count, height, width, centres = side_by_side(slabs.some(first), measure, pixels)
     given = (measure.weights, measure.side, measure.numbers, sums, maps)
     statistics.of_gallery(pixels, (height, width), *given)
     return Sheet(first, count, height, width, pixels, maps, centres, np.empty(0))
@@ -165,7 +175,7 @@ def _queries(slabs: Slabs, first: int, rooms: Rooms) -> Sheet:
     from whorl.kernels import statistics
 
     (pixels, fields, sums), measure, inside = rooms, slabs.measure, slabs.inside
-    count, height, width, centres = _side_by_side(slabs, first, pixels)
+    count, height, width, centres = side_by_side(slabs.some(first), measure, pixels)
     rows, columns = height - measure.side + 1, slabs.stack.shape[2] - measure.side + 1
     weights = np.zeros((count, rows, width - measure.side + 1), np.float32)
     some = slice(None) if inside is None or len(inside) == 1 else slice(first, first + count)
@@ -177,11 +187,10 @@ def _queries(slabs: Slabs, first: int, rooms: Rooms) -> Sheet:
     return Sheet(first, count, height, width, pixels, fields, centres, counted)
 
 
-def _side_by_side(slabs: Slabs, first: int, flat: Array) -> tuple[int, int, int, Array]:
+def side_by_side(part: Array, measure: Measure, flat: Array) -> tuple[int, int, int, Array]:
     """Put sixteen pictures about a grey below an empty row; return how many, height, width and the greys."""
     from whorl.kernels import lanes
 
-    part, measure = slabs.stack[slabs.order[first : first + lanes.LANES]], slabs.measure
     count, height, width = part.shape
     even = width + width % 2
     room = flat.reshape(height + 1, even, lanes.LANES)
