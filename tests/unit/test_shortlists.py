@@ -55,11 +55,45 @@ def test_what_is_found_is_what_all_pairs_give(case, k):
 def test_most_pairs_are_not_looked_at_closely(monkeypatch):
     summed = []
     searched = nearest._searched
-    monkeypatch.setattr(nearest, "_searched", lambda *given: summed.append(searched(*given)))
+
+    def counted(*given):
+        summed.append(searched(*given))
+        return summed[-1]
+
+    monkeypatch.setattr(nearest, "_searched", counted)
     gallery = np.concatenate([REAL + np.uint8(2), 255 - REAL, np.roll(REAL, 30, axis=1)])
     nearest.best(REAL, gallery)
-    cells = 3 * 2 * len(REAL) * -(-len(gallery) // 16)
-    assert 0 < sum(summed) < cells / 2
+    cells = 3 * 2 * len(REAL) * len(gallery)
+    assert 0 < sum(summed) < cells / 5
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_what_is_found_does_not_depend_on_slabs(k, monkeypatch):
+    whole = nearest.best(REAL, MADE, k=k)
+    monkeypatch.setattr(nearest, "GALLERY_BYTES", 1)
+    monkeypatch.setattr(nearest, "QUERY_BYTES", 1)
+    monkeypatch.setattr(nearest, "TOGETHER", 16)
+    few = nearest.best(REAL, MADE, k=k)
+    assert all((one == other).all() for one, other in zip(whole, few, strict=True))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_pair_by_itself_has_the_sum_of_all_pairs(case):
+    queries, gallery = (stack[:16] for stack in CASES[case])
+    data_range = 65535.0 if queries.dtype == np.uint16 else 255.0
+    measure = structural.measure_for("uniform", data_range, queries, gallery)
+    search = nearest.Search(queries, gallery, measure, 1)
+    with nearest.ThreadPoolExecutor(1) as pool:
+        sides = [
+            nearest._folded(search, stack, 0, pool, room)
+            for stack, room in zip((queries, gallery), search.rooms, strict=True)
+        ]
+    rest = np.zeros((len(queries), len(gallery)))
+    nothing = np.zeros((len(queries), len(search.cells), len(gallery)), np.float32)
+    every = np.full(rest.shape, -np.inf)
+    nearest._summed(search, sides[0].planes, sides[1].planes, every, nothing, rest, search.order)
+    expected = structural.similarities(queries, gallery, data_range=data_range)
+    assert np.abs(rest / search.windows - expected).max() < nearest.MARGIN / 2
 
 
 @pytest.mark.parametrize("case", ["phantoms and mixtures", "noise", "bright and dark", "16 bits"])
@@ -67,9 +101,9 @@ def test_no_similarity_exceeds_its_bound(case):
     queries, gallery = (stack[:16] for stack in CASES[case])
     data_range = 65535.0 if queries.dtype == np.uint16 else 255.0
     measure = structural.measure_for("uniform", data_range, queries, gallery)
-    with nearest.ThreadPoolExecutor(1) as pool:
-        sides = [next(structural.Slabs(stack, measure).prepared(pool))[0] for stack in (queries, gallery)]
-    own, other = (nearest._traits(sheet, measure, queries.shape[2]) for sheet in sides)
+    search = nearest.Search(queries, gallery, measure, 1)
+    sides = zip((queries, gallery), search.rooms, strict=True)
+    own, other = (nearest._unfolded(search, stack, room) for stack, room in sides)
     mine, theirs = (part.reshape(-1, bounds.TRAITS, 16).astype(np.float64) for part in (own, other))
     height, width = (side - 6 for side in queries.shape[1:])
     shape = (-(-height // 4), -(-width // 4))
