@@ -7,11 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 from whorl import pooling
+from whorl.kernels.neighbours import Kind
 from whorl.records import Array, Floats
-from whorl.similarity import maps
+from whorl.similarity import maps, vectors
 
 # Beyond so many the bounds leave too little out.
 MOST = 16
+KINDS: dict[Callable[..., Any], Kind] = {
+    vectors.cosine: "cosine",
+    vectors.correlation: "correlation",
+    vectors.euclidean: "euclidean",
+}
 Search = Callable[[Array, Array], tuple[Floats, Array]]
 
 
@@ -22,12 +28,36 @@ def shortlist(similarity: Callable[..., Any], pool: Callable[..., Any]) -> Searc
     """
     measure, given = _taken_apart(similarity)
     rule, chosen = _taken_apart(pool)
-    plain = {"window": "uniform", "device": "cpu"}
-    if measure is not maps.ssim or any(given.get(name, value) != value for name, value in plain.items()):
-        return None
     counts = {pooling.maximum: 1, pooling.kth: chosen.get("k", 5), pooling.top_mean: chosen.get("k", 10)}
     wanted = counts.get(rule)
     if wanted is None or wanted > MOST:
+        return None
+    if measure is maps.ssim:
+        return _of_pictures(given, wanted)
+    return _of_vectors(KINDS[measure], wanted) if measure in KINDS else None
+
+
+def closest(similarity: Callable[..., Any]) -> Callable[[Array], float] | None:
+    """Return a search for the largest similarity within one set of two or more, where there is one."""
+    measure, given = _taken_apart(similarity)
+    if measure is not maps.ssim or not _searchable(given):
+        return None
+
+    def search(pictures: Array) -> float:
+        from whorl.kernels import nearest
+
+        return nearest.closest(pictures, data_range=given.get("data_range", 255.0))
+
+    return search
+
+
+def _searchable(given: dict[str, Any]) -> bool:
+    plain = {"window": "uniform", "device": "cpu"}
+    return all(given.get(name, value) == value for name, value in plain.items())
+
+
+def _of_pictures(given: dict[str, Any], wanted: int) -> Search | None:
+    if not _searchable(given):
         return None
 
     def search(queries: Array, gallery: Array) -> tuple[Floats, Array]:
@@ -35,6 +65,15 @@ def shortlist(similarity: Callable[..., Any], pool: Callable[..., Any]) -> Searc
 
         few = min(wanted, len(gallery))
         return nearest.best(queries, gallery, data_range=given.get("data_range", 255.0), k=few)
+
+    return search
+
+
+def _of_vectors(kind: Kind, wanted: int) -> Search:
+    def search(queries: Array, gallery: Array) -> tuple[Floats, Array]:
+        from whorl.kernels import neighbours
+
+        return neighbours.best(queries, gallery, min(wanted, len(gallery)), kind)
 
     return search
 
