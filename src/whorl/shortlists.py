@@ -18,13 +18,14 @@ KINDS: dict[Callable[..., Any], Kind] = {
     vectors.correlation: "correlation",
     vectors.euclidean: "euclidean",
 }
-Search = Callable[[Array, Array], tuple[Floats, Array]]
+Search = Callable[[Array, Array, int], tuple[Floats, Array]]
 
 
 def shortlist(similarity: Callable[..., Any], pool: Callable[..., Any]) -> Search | None:
     """Return a search for the largest similarities that this pool needs, or nothing where all are needed.
 
-    The search gives (q, k) values, the largest first, and their places; pooling them is pooling whole rows.
+    The search takes queries, gallery and the bytes it may take. It gives (q, k) values, the largest first,
+    and their places; pooling them is pooling whole rows.
     """
     measure, given = _taken_apart(similarity)
     rule, chosen = _taken_apart(pool)
@@ -37,16 +38,16 @@ def shortlist(similarity: Callable[..., Any], pool: Callable[..., Any]) -> Searc
     return _of_vectors(KINDS[measure], wanted) if measure in KINDS else None
 
 
-def closest(similarity: Callable[..., Any]) -> Callable[[Array], float] | None:
+def closest(similarity: Callable[..., Any]) -> Callable[[Array, int], float] | None:
     """Return a search for the largest similarity within one set of two or more, where there is one."""
     measure, given = _taken_apart(similarity)
     if measure is not maps.ssim or not _searchable(given):
         return None
 
-    def search(pictures: Array) -> float:
+    def search(pictures: Array, room: int) -> float:
         from whorl.kernels import nearest
 
-        return nearest.closest(pictures, data_range=given.get("data_range", 255.0))
+        return nearest.closest(pictures, data_range=given.get("data_range", 255.0), room=room)
 
     return search
 
@@ -60,17 +61,17 @@ def _of_pictures(given: dict[str, Any], wanted: int) -> Search | None:
     if not _searchable(given):
         return None
 
-    def search(queries: Array, gallery: Array) -> tuple[Floats, Array]:
+    def search(queries: Array, gallery: Array, room: int) -> tuple[Floats, Array]:
         from whorl.kernels import nearest
 
-        few = min(wanted, len(gallery))
-        return nearest.best(queries, gallery, data_range=given.get("data_range", 255.0), k=few)
+        data_range, few = given.get("data_range", 255.0), min(wanted, len(gallery))
+        return nearest.best(queries, gallery, data_range=data_range, k=few, room=room)
 
     return search
 
 
 def _of_vectors(kind: Kind, wanted: int) -> Search:
-    def search(queries: Array, gallery: Array) -> tuple[Floats, Array]:
+    def search(queries: Array, gallery: Array, room: int) -> tuple[Floats, Array]:
         from whorl.kernels import neighbours
 
         return neighbours.best(queries, gallery, min(wanted, len(gallery)), kind)

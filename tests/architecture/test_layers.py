@@ -83,6 +83,8 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
                 "whorl.pipeline",
                 "whorl.extraction",
                 "whorl.compare",
+                "whorl.memory",
+                "whorl.running",
                 "whorl.preparation",
                 "whorl.shortlists",
             }

@@ -15,17 +15,19 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from whorl.kernels.measures import Measure, measure_for
-from whorl.kernels.searches import Search
+from whorl.kernels.searches import ROOM, Search
 from whorl.kernels.structural import Sheet, Slabs, cell_sums, similarities
 from whorl.records import Array, BadInput, Floats
 
 ROWS_AT_ONCE = 256
 
 
-def best(queries: Array, gallery: Array, *, data_range: float = 255.0, k: int = 1) -> tuple[Floats, Array]:
+def best(
+    queries: Array, gallery: Array, *, data_range: float = 255.0, k: int = 1, room: int = ROOM
+) -> tuple[Floats, Array]:
     """The k largest similarities of every query and their places in the gallery, the largest first.
 
-    (q, h, w), (g, h, w) -> two (q, k); of equal values the first place comes first.
+    (q, h, w), (g, h, w) -> two (q, k); of equal values the first place comes first. `room` is in bytes.
     """
     if not 1 <= k <= len(gallery):
         raise BadInput(
@@ -34,7 +36,7 @@ def best(queries: Array, gallery: Array, *, data_range: float = 255.0, k: int = 
     measure = measure_for("uniform", data_range, queries, gallery)
     if min(_darkest(queries), _darkest(gallery)) < 0:
         return _all_pairs(queries, gallery, data_range, k)  # the bounds hold for greys of 0 and above
-    search = Search(queries, gallery, measure, k)
+    search = Search(queries, gallery, measure, k, room=room)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         search.all(pool)
         starts = range(0, len(queries), 16)
@@ -43,13 +45,13 @@ def best(queries: Array, gallery: Array, *, data_range: float = 255.0, k: int = 
     return values, places
 
 
-def closest(stack: Array, *, data_range: float = 255.0) -> float:
+def closest(stack: Array, *, data_range: float = 255.0, room: int = ROOM) -> float:
     """The largest similarity of any two pictures of one set of two or more, in either order."""
     measure = measure_for("uniform", data_range, stack)
     if _darkest(stack) < 0:
         involved = np.arange(len(stack))
     else:
-        search = Search(stack, stack, measure, 1, among=True)
+        search = Search(stack, stack, measure, 1, among=True, room=room)
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             search.all(pool)
         kept = [row for row in range(len(stack)) if np.any(search.values[row] >= search.limit(row))]

@@ -14,8 +14,7 @@ from whorl.records import Array, Floats
 
 MARGIN = 1e-5  # of the mean similarity: above the rounding of a sum
 SEEDS = 4  # likely pictures of a slab that are measured first
-GALLERY_BYTES = 128 * 2**20
-QUERY_BYTES = 512 * 2**20
+ROOM = 512 * 2**20  # bytes of pictures that are prepared at a time, a quarter of them of the gallery
 TOGETHER = 64  # queries of one job
 SAMPLE = 8  # queries and pictures whose cells tell which cells to sum first
 
@@ -41,6 +40,7 @@ class Search:
     measure: Measure
     k: int
     among: bool = False
+    room: int = ROOM
     top: float = -np.inf
     summed: int = 0
     cells: Array = field(init=False)
@@ -55,7 +55,10 @@ class Search:
         self.cells = structural.cells_of(height, width, self.measure)
         self.order = np.arange(len(self.cells))
         self.thumbnails = thumbnails.of(self.queries), thumbnails.of(self.gallery)
-        self.rooms = self._room(QUERY_BYTES, len(self.queries)), self._room(GALLERY_BYTES, len(self.gallery))
+        self.rooms = (
+            self._room(self.room * 3 // 4, len(self.queries)),
+            self._room(self.room // 4, len(self.gallery)),
+        )
         self.values = [np.empty(0) for _ in self.queries]
         self.places = [np.empty(0, np.int64) for _ in self.queries]
 
