@@ -1,7 +1,7 @@
 """A whole folder of the challenge, end to end: `python benchmarks/whole_folder.py --folder FOLDER`.
 
-Draws real pictures as phantoms and generated ones from a generator fitted to half of them, once, and times the
-command line on them: wall, processor and peak of memory. The first edition of 2024 has 4,000 and 7,200 pictures.
+Draws real pictures as phantoms and generated ones from a generator fitted to half of them, once, and times
+the command line on them: wall, processor and peak of memory. A folder of 2024 has 4,000 and 7,200 pictures.
 """
 
 from __future__ import annotations
