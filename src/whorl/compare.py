@@ -16,7 +16,7 @@ Similarity = Callable[[Array, Array], Floats]
 DEFAULT_BLOCK_BYTES = 128 * 2**20
 # Queries of one search for the most similar: it prepares the gallery anew for every few hundred of them.
 SEARCHED_AT_ONCE = 768
-BLOCKS_OF_A_SEARCH = 4  # what a search may take, beside one block
+BLOCKS_OF_A_SEARCH = 8  # what a search may take, beside one block
 
 
 @dataclass(frozen=True)

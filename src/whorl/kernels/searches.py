@@ -107,7 +107,8 @@ class Search:
         """Search the whole gallery for some queries."""
         own = _folded(self, self.queries[start:stop], start, pool, self.rooms[0])
         step = len(self.rooms[1])
-        for first in range(0, len(self.gallery), step):
+        # Among themselves every two are compared once: what stands before the queries has had its turn.
+        for first in range(start // step * step if self.among else 0, len(self.gallery), step):
             theirs = _folded(self, self.gallery[first : first + step], first, pool, self.rooms[1])
             if start == first == 0:
                 self.order = _order(self, own, theirs)
@@ -183,6 +184,8 @@ def _searched(search: Search, own: Folded, theirs: Folded, begin: int) -> int:
     from whorl.kernels import lanes
 
     planes = own.planes[begin : begin + TOGETHER]
+    if search.among and theirs.first + len(theirs.planes) <= own.first + begin:
+        return 0
     sheets = own.traits[begin // lanes.LANES : -(-(begin + len(planes)) // lanes.LANES)]
     shape = (len(planes), len(theirs.planes))
     bounds, rest = _bounded(search, sheets, theirs.traits, shape)
