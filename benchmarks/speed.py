@@ -13,13 +13,16 @@ import os
 import platform
 import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import imagehash
 import numpy as np
+import whole_folder
 from PIL import Image
 from skimage.feature import local_binary_pattern
 from skimage.metrics import structural_similarity
@@ -28,7 +31,9 @@ from whorl.features.hashes import phash
 from whorl.features.texture import lbp
 from whorl.forge import generators
 from whorl.forge.phantom import draw_hospital
-from whorl.kernels import nearest
+from whorl.kernels import nearest, searches
+from whorl.kernels import neighbours as vectors_nearest
+from whorl.kernels.measures import measure_for
 from whorl.records import Array
 from whorl.similarity import vectors
 from whorl.similarity.maps import ssim
@@ -101,7 +106,55 @@ def winners(queries: Array, gallery: Array, kind: str, rounds: int) -> dict[str,
     )
     same = bool((values[:, 0] == whole.max(axis=1)).all() and (places[:, 0] == whole.argmax(axis=1)).all())
     name = f"SSIM, best match, {kind}"
-    return {name: {**line, "unit": "pair", "rival": "scikit-image", "same_winners": same}}
+    shares = {"same_winners": same, "share_summed": share_summed(queries, gallery)}
+    return {name: {**line, "unit": "pair", "rival": "scikit-image", **shares}}
+
+
+def share_summed(queries: Array, gallery: Array) -> float:
+    """Which share of the cells of all pairs a search sums."""
+    search = searches.Search(queries, gallery, measure_for("uniform", 255.0, queries, gallery), 1)
+    with ThreadPoolExecutor(CORES) as pool:
+        search.all(pool)
+    return search.summed / (len(search.cells) * len(queries) * len(gallery))
+
+
+def neighbours(rounds: int, count: int, width: int = 768, k: int = 10) -> dict[str, Any]:
+    """The k nearest vectors, ordered by float64, beside what faiss finds in float32 alone."""
+    import faiss
+
+    rng = np.random.default_rng(1)
+    mine, theirs = (rng.normal(size=(count, width)).astype(np.float32) for _ in range(2))
+    mine, theirs = (side / np.linalg.norm(side, axis=1, keepdims=True) for side in (mine, theirs))
+    line = beside(
+        lambda: vectors_nearest.best(mine, theirs, k),
+        count,
+        lambda: faiss.knn(mine, theirs, k, metric=faiss.METRIC_INNER_PRODUCT),
+        count,
+        rounds,
+    )
+    # Both use all cores.
+    line["ratio_free"] /= CORES
+    name = f"{k} nearest of {count} vectors of {width}"
+    return {name: {**line, "unit": "vector", "rival": "faiss"}}
+
+
+def windows_by_torch(pictures: Array, rounds: int) -> dict[str, Any]:
+    """The Gaussian window beside torchmetrics, where that is installed; it takes pairs one to one."""
+    try:
+        import torch
+        from torchmetrics.functional.image import structural_similarity_index_measure as by_torch
+    except ImportError:
+        return {}
+    few = torch.from_numpy(pictures[:16, None].astype(np.float32))
+    line = beside(
+        lambda: ssim(pictures[:16], pictures[:64], window="gaussian"),
+        16 * 64,
+        lambda: by_torch(few, few.flip(0), data_range=255.0, sigma=1.5),
+        len(few),
+        rounds,
+    )
+    line["ratio_free"] /= CORES
+    return {"SSIM, all pairs, Gaussian, by torch": {**line, "unit": "pair", "rival": "torchmetrics"}}
 
 
 def textures(pictures: Array, rounds: int) -> dict[str, Any]:
@@ -162,6 +215,11 @@ def scaling(gallery: Array, rounds: int) -> dict[str, Any]:
     }
 
 
+def say(words: str) -> None:
+    """Tell who watches what is being measured."""
+    print(f"speed: {words}", file=sys.stderr, flush=True)
+
+
 def main() -> None:
     """Measure everything and print it, or write it where the page is made from."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -169,7 +227,9 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=128)
     parser.add_argument("--generated", type=int, default=400)
     parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--vectors", type=int, default=4000, help="vectors on each side of the nearest")
     parser.add_argument("--results", type=Path)
+    parser.add_argument("--full", type=Path, help="also a whole folder, made and read here; many minutes")
     chosen = parser.parse_args()
     real = draw_hospital(patients=chosen.queries + 72, slices=1, size=chosen.size, seed=3).pixels
     queries, found = real[: chosen.queries], {}
@@ -178,10 +238,16 @@ def main() -> None:
         fitted = generators.make(spec, background=real).fit(real, 1)
         galleries[spec.partition(":")[0]] = fitted.sample(chosen.generated, 2)
     gallery = galleries["components"]
+    say("all pairs")
     found |= pairs(queries, gallery, chosen.rounds)
     for kind, made in galleries.items():
+        say(f"best match, {kind}")
         found |= winners(queries, made, kind, chosen.rounds)
+    say("torchmetrics, textures, vectors")
+    found |= windows_by_torch(real, chosen.rounds)
     found |= textures(real, chosen.rounds)
+    found |= neighbours(chosen.rounds, chosen.vectors)
+    say("what the machine can do, how time grows")
     told = {
         "machine": {"cores": CORES, "architecture": platform.machine(), "numpy": np.__version__},
         "size": chosen.size,
@@ -192,6 +258,9 @@ def main() -> None:
         "roofline": roofline(chosen.rounds),
         "scaling": scaling(gallery, 3),
     }
+    if chosen.full:
+        say("a whole folder")
+        told["folder"] = whole_folder.measured(chosen.full, 4000, 7200, 256, ["run", "audit"])
     text = json.dumps(told, indent=1) + "\n"
     if chosen.results:
         chosen.results.write_text(text, encoding="utf-8")

@@ -28,6 +28,8 @@ def page(found: Mapping[str, Any]) -> str:
         "half": found["size"] // 2,
         "kernels": kernels(found["kernels"]),
         "gap": f"{max(line.get('largest_difference', 0.0) for line in lines):.0e}",
+        "summed": summed(found["kernels"]),
+        "folder": folder(found.get("folder")),
         "same": f"{sum(same)} of {len(same)} runs",
         "roofline": roofline(found["roofline"]),
         "scaling": scaling(found["scaling"]),
@@ -50,6 +52,34 @@ def kernels(found: Mapping[str, Any]) -> str:
     ]
     header = ["kernel", "processor ms each", "rival", "ratio, wall", "ratio, free machine", "peak MB so far"]
     return table(header, rows)
+
+
+def summed(found: Mapping[str, Any]) -> str:
+    """Which share of the cells a search summed."""
+    shares = [
+        f"{line['share_summed']:.0%} ({name.rpartition(', ')[2]})"
+        for name, line in found.items()
+        if "share_summed" in line
+    ]
+    return f" Of all cells of all pairs it summed {' and '.join(shares)}." if shares else ""
+
+
+def folder(found: Mapping[str, Any] | None) -> str:
+    """What a whole folder of the challenge took, where it was measured."""
+    if found is None:
+        return "Measured when asked for: `python benchmarks/speed.py --full FOLDER`."
+    rows = [
+        [
+            f"`whorl {name}`",
+            f"{line['minutes']:.1f}",
+            f"{line['processor_minutes']:.1f}",
+            f"{line['peak_gb']:.1f}",
+        ]
+        for name, line in found["commands"].items()
+    ]
+    pictures = f"{found['real']} real and {found['generated']} generated pictures"
+    told = f"{pictures} of {found['size']} × {found['size']}."
+    return told + "\n\n" + table(["command", "minutes", "of the processor", "peak GB"], rows)
 
 
 def roofline(found: Mapping[str, float]) -> str:

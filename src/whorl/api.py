@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from whorl import attribution as attributing
-from whorl import auditing, headers, identification, images, protocols, recipes, sources, trials, untrained
+from whorl import (
+    auditing,
+    headers,
+    identification,
+    images,
+    protocols,
+    recipes,
+    sources,
+    trials,
+    untrained,
+)
 from whorl import policy as policies
 from whorl.challenge import editions
-from whorl.compare import DEFAULT_BLOCK_BYTES, Progress, silent
 from whorl.conclusions import Rules
 from whorl.deliverables import AttributionReport, AuditReport, RunReport
 from whorl.executors import executor as executor_named
 from whorl.identities import Identification
 from whorl.installation import provenance
 from whorl.installation import versions as versions
-from whorl.learning.effort import Effort
 from whorl.library import Enrolled, Library
-from whorl.networks.embedding import Networks
-from whorl.pipeline import Settings
 from whorl.records import BadInput, ImageSet, Recipe
-from whorl.store import Store, sweep
+from whorl.running import Running as Running
 from whorl.tables import attributes
 
 FINGERPRINT = identification.FINGERPRINT
@@ -30,36 +36,6 @@ FINGERPRINT = identification.FINGERPRINT
 
 class Stopped(BadInput):
     """A strict run that met files it could not read."""
-
-
-@dataclass(frozen=True, eq=False)
-class Running:
-    """How to run: seed, where finished pieces are kept, how much at a time, who does it, who watches."""
-
-    seed: int = 0
-    store: Path | None = None
-    block_bytes: int = DEFAULT_BLOCK_BYTES
-    executor: str = "here"
-    workers: int = 0
-    strict: bool = False
-    progress: Progress = silent
-    command: str = ""
-    networks: Networks = field(default_factory=Networks)
-    keep_features: bool = False
-    effort: Effort = "full"
-
-    def settings(self) -> Settings:
-        """Return the pipeline's part of it, the store swept of what a killed run left."""
-        if self.store is not None:
-            sweep(self.store)
-        return Settings(
-            seed=self.seed,
-            block_bytes=self.block_bytes,
-            store=Store(self.store) if self.store else None,
-            progress=self.progress,
-            networks=self.networks,
-            keep_features=self.keep_features,
-        )
 
 
 def audit(

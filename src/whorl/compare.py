@@ -10,12 +10,13 @@ import numpy as np
 from whorl.records import Array, Floats
 from whorl.records import Progress as Progress
 from whorl.records import silent as silent
-from whorl.shortlists import shortlist
+from whorl.shortlists import closest, shortlist
 
 Similarity = Callable[[Array, Array], Floats]
 DEFAULT_BLOCK_BYTES = 128 * 2**20
 # Queries of one search for the most similar: it prepares the gallery anew for every few hundred of them.
-SEARCHED_AT_ONCE = 640
+SEARCHED_AT_ONCE = 768
+BLOCKS_OF_A_SEARCH = 8  # what a search may take, beside one block
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def pool_rows(
         for start in range(0, len(queries), SEARCHED_AT_ONCE):
             loop.progress(loop.label, start, len(queries))
             part = slice(start, start + SEARCHED_AT_ONCE)
-            largest, places = search(queries[part], gallery)
+            largest, places = search(queries[part], gallery, BLOCKS_OF_A_SEARCH * loop.block_bytes)
             values[part], nearest[part] = pool(largest), places[:, 0]
         loop.progress(loop.label, len(queries), len(queries))
         return values, nearest
@@ -102,4 +103,19 @@ def among_themselves(loop: Loop, similarity: Similarity, pictures: Array) -> Flo
         if block.shape[1] > 1:
             block[here, start + here] = -np.inf
         out[inside, 0] = block.max(axis=1)
+    return out
+
+
+def largest_among(loop: Loop, similarity: Similarity, pictures: Array) -> Floats:
+    """As `among_themselves`, for a rule that asks for the largest of all alone; (n, 3).
+
+    Where it can be searched for, every row has the largest of the whole set, and no mean and spread.
+    """
+    search = closest(similarity)
+    if search is None or len(pictures) < 2:
+        return among_themselves(loop, similarity, pictures)
+    loop.progress(loop.label, 0, len(pictures))
+    out = np.zeros((len(pictures), 3), np.float32)
+    out[:, 0] = search(pictures, BLOCKS_OF_A_SEARCH * loop.block_bytes)
+    loop.progress(loop.label, len(pictures), len(pictures))
     return out

@@ -97,7 +97,7 @@ def judge(
     step = _needed(recipe, "decide")
     offered: dict[str, Callable[[], object]] = {
         "development": lambda: known or _development(recipe, problem, settings),
-        "reference": lambda: _among_queries(recipe, problem, settings),
+        "reference": lambda: _among_queries(recipe, problem, settings, step),
     }
     verdicts: Verdicts = _bind(step, offered)(scores)
     return verdicts
@@ -242,14 +242,22 @@ def _development(recipe: Recipe, problem: Problem, settings: Settings) -> object
     return None if part is None else (_score(recipe, part.problem, problem, settings), part.answers)
 
 
-def _among_queries(recipe: Recipe, problem: Problem, settings: Settings) -> Scores:
-    key = digest_of("among", _digest(recipe, settings), problem.queries.digest, settings.seed)
+def _among_queries(recipe: Recipe, problem: Problem, settings: Settings, rule: Step) -> Scores:
+    # The largest alone is found without all pairs; means and spreads are not.
+    largest = rule.parameters.get("statistic", "maximum") == "maximum"
+    key = digest_of(
+        "largest among" if largest else "among",
+        _digest(recipe, settings),
+        problem.queries.digest,
+        settings.seed,
+    )
     kept = settings.store.get_scores(key) if settings.store else None
     if kept is not None:
         return kept
     parts = _assemble(recipe, problem, settings)
     queries = parts.features(problem.queries, "queries")
-    values = compare.among_themselves(parts.loop, _similarity(parts), queries)
+    walk = compare.largest_among if largest else compare.among_themselves
+    values = walk(parts.loop, _similarity(parts), queries)
     groups = ("largest", "mean", "spread")
     made = Scores(problem.queries.ids, groups, values, np.full(values.shape, -1, np.int64), recipe.name)
     if settings.store:

@@ -102,6 +102,8 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
                 "whorl.pipeline",
                 "whorl.extraction",
                 "whorl.compare",
+                "whorl.memory",
+                "whorl.running",
                 "whorl.preparation",
                 "whorl.shortlists",
             }

@@ -49,6 +49,28 @@ def test_both_windows_agree_with_scikit_image(kind, window):
     assert np.abs(found - expected).max() < 1e-5
 
 
+def hard(side):
+    """Pictures whose sums are large and whose variances are small, or the other way about."""
+    y, x = np.indices((side, side))
+    middle, dots = x < side // 2, np.zeros((side, side))
+    dots[side // 2, side // 2] = 255
+    dithers = [(x + y) % 2, y % 2, RNG.integers(0, 3, (side, side))]
+    halves = [np.where(middle, dither, 252 + dither) for dither in dithers]
+    noise = [RNG.integers(253, 256, (side, side))]
+    checks = [255 * ((x // step + y // step) % 2) for step in (1, 2, 7, 16)]
+    ramps = [x * 255 // (side - 1), 255 - y * 255 // (side - 1), 200 + x * 55 // (side - 1)]
+    flat = [np.full((side, side), grey) for grey in (0, 1, 128, 255)]
+    return np.stack([*flat, *checks, *ramps, *halves, *noise, dots, 255 - dots]).astype(np.uint8)
+
+
+@pytest.mark.parametrize("window", ["uniform", "gaussian"])
+@pytest.mark.parametrize("side", [11, 12, 34, 90])
+def test_pictures_that_are_hard_on_short_numbers_agree_too(side, window):
+    pictures = hard(side)
+    found = similarities(pictures, pictures, window=window)
+    assert np.abs(found - reference(pictures, pictures, window, 255.0)).max() < 1e-5
+
+
 @pytest.mark.parametrize("window", ["uniform", "gaussian"])
 @pytest.mark.parametrize("each", [False, True])
 def test_masks_average_the_windows_inside(window, each):

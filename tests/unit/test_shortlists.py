@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from whorl import compare, pooling
 from whorl.compare import Loop
 from whorl.forge import classical
 from whorl.forge.phantom import draw_hospital
-from whorl.kernels import bounds, nearest, structural
+from whorl.kernels import bounds, nearest, searches, structural
 from whorl.records import BadInput
 from whorl.shortlists import shortlist
 from whorl.similarity import maps, vectors
@@ -54,12 +55,44 @@ def test_what_is_found_is_what_all_pairs_give(case, k):
 
 def test_most_pairs_are_not_looked_at_closely(monkeypatch):
     summed = []
-    searched = nearest._searched
-    monkeypatch.setattr(nearest, "_searched", lambda *given: summed.append(searched(*given)))
+    searched = searches._searched
+
+    def counted(*given):
+        summed.append(searched(*given))
+        return summed[-1]
+
+    monkeypatch.setattr(searches, "_searched", counted)
     gallery = np.concatenate([REAL + np.uint8(2), 255 - REAL, np.roll(REAL, 30, axis=1)])
     nearest.best(REAL, gallery)
-    cells = 3 * 2 * len(REAL) * -(-len(gallery) // 16)
-    assert 0 < sum(summed) < cells / 2
+    cells = 3 * 2 * len(REAL) * len(gallery)
+    assert 0 < sum(summed) < cells / 5
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_what_is_found_does_not_depend_on_slabs(k, monkeypatch):
+    whole = nearest.best(REAL, MADE, k=k)
+    monkeypatch.setattr(searches, "TOGETHER", 16)
+    few = nearest.best(REAL, MADE, k=k, room=1)
+    assert all((one == other).all() for one, other in zip(whole, few, strict=True))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_pair_by_itself_has_the_sum_of_all_pairs(case):
+    queries, gallery = (stack[:16] for stack in CASES[case])
+    data_range = 65535.0 if queries.dtype == np.uint16 else 255.0
+    measure = structural.measure_for("uniform", data_range, queries, gallery)
+    search = searches.Search(queries, gallery, measure, 1)
+    with ThreadPoolExecutor(1) as pool:
+        sides = [
+            searches._folded(search, stack, 0, pool, room)
+            for stack, room in zip((queries, gallery), search.rooms, strict=True)
+        ]
+    rest = np.zeros((len(queries), len(gallery)))
+    nothing = np.zeros((len(queries), len(search.cells), len(gallery)), np.float32)
+    every = np.full(rest.shape, -np.inf)
+    searches._summed(search, sides[0].planes, sides[1].planes, every, nothing, rest, search.order)
+    expected = structural.similarities(queries, gallery, data_range=data_range)
+    assert np.abs(rest / search.windows - expected).max() < searches.MARGIN / 2
 
 
 @pytest.mark.parametrize("case", ["phantoms and mixtures", "noise", "bright and dark", "16 bits"])
@@ -67,9 +100,9 @@ def test_no_similarity_exceeds_its_bound(case):
     queries, gallery = (stack[:16] for stack in CASES[case])
     data_range = 65535.0 if queries.dtype == np.uint16 else 255.0
     measure = structural.measure_for("uniform", data_range, queries, gallery)
-    with nearest.ThreadPoolExecutor(1) as pool:
-        sides = [next(structural.Slabs(stack, measure).prepared(pool))[0] for stack in (queries, gallery)]
-    own, other = (nearest._traits(sheet, measure, queries.shape[2]) for sheet in sides)
+    search = searches.Search(queries, gallery, measure, 1)
+    sides = zip((queries, gallery), search.rooms, strict=True)
+    own, other = (searches._unfolded(search, stack, room) for stack, room in sides)
     mine, theirs = (part.reshape(-1, bounds.TRAITS, 16).astype(np.float64) for part in (own, other))
     height, width = (side - 6 for side in queries.shape[1:])
     shape = (-(-height // 4), -(-width // 4))
@@ -98,12 +131,14 @@ def test_pools_of_the_largest_are_not_changed(pool):
 
 def test_a_search_is_offered_only_where_it_is_the_same():
     assert shortlist(maps.ssim, pooling.maximum) is not None
+    assert shortlist(vectors.cosine, pooling.top_mean) is not None
     for similarity, pool in [
         (maps.ssim, pooling.mean),
         (maps.ssim, functools.partial(pooling.kth, k=17)),
         (functools.partial(maps.ssim, window="gaussian"), pooling.maximum),
         (functools.partial(maps.ssim, device="cuda"), pooling.maximum),
-        (vectors.cosine, pooling.maximum),
+        (vectors.cosine, pooling.mean),
+        (vectors.manhattan, pooling.maximum),
     ]:
         assert shortlist(similarity, pool) is None
 
@@ -118,3 +153,12 @@ def test_a_copy_is_found_among_many():
     gallery = np.concatenate([MADE, REAL[7:8], MADE[:30]])
     values, places = nearest.best(REAL[7:8], gallery)
     assert places[0, 0] == 90 and values[0, 0] > 0.99999
+
+
+@pytest.mark.parametrize("case", ["phantoms and phantoms", "ties", "noise", "16 bits", "negative"])
+def test_the_two_most_alike_are_those_of_all_pairs(case):
+    stack = np.concatenate(CASES[case])
+    data_range = 65535.0 if stack.dtype == np.uint16 else 255.0
+    block = structural.similarities(stack, stack, data_range=data_range)
+    np.fill_diagonal(block, -1)
+    assert nearest.closest(stack, data_range=data_range) == block.max()

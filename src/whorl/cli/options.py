@@ -68,7 +68,7 @@ class Reading:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Networking:
-    """How recipes that name a pretrained network get it and run it."""
+    """How recipes that name a pretrained network get it, and what memory a run may take."""
 
     weights: Annotated[
         Path | None, Parameter(help="Weights of networks: a file, or a folder with NETWORK.safetensors.")
@@ -98,6 +98,11 @@ class Networking:
     keep_features: Annotated[
         bool, flag("Keep features of networks in .store for the next recipe; they tell what pictures show.")
     ] = False
+
+    memory: Annotated[
+        str | None,
+        Parameter(help="What blocks and kept features may take, such as 4GB; half of what is free."),
+    ] = None
 
     def networks(self) -> Networks:
         """Return the networks of a run."""
@@ -129,6 +134,7 @@ def running(
     **more: Any,
 ) -> Running:
     """Return how to run a command, with the command itself for the record."""
+    from whorl import memory as amounts
     from whorl.api import Running
 
     if not 0 <= output.seed <= MOST_SEED:
@@ -142,6 +148,7 @@ def running(
         networks=networking.networks(),
         keep_features=networking.keep_features,
         effort=networking.effort,
+        memory=None if networking.memory is None else amounts.read(networking.memory),
         **more,
     )
 

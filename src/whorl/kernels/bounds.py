@@ -31,7 +31,7 @@ from whorl.kernels.lanes import (
     store,
     widened,
 )
-from whorl.kernels.windows import WINDOW, uniform_cell
+from whorl.kernels.windows import WINDOW
 from whorl.records import Array
 
 BLOCK = 4  # windows along a side of what is averaged
@@ -129,84 +129,27 @@ def _bound(mine: Any, lane: Any, theirs: Any, block: Any, dark: Any) -> Any:
     return larger(both - larger(top, other), both - both) / both
 
 
-@part
-def _bounds(
-    mine: Any, lane: Any, theirs: Any, columns: Any, rows: Any, cells: Any, dark: Any, out: Any, put: Any
-) -> Any:
-    """Bounds of the sums of all cells of one query, into `out` from `put` on; and their sum."""
-    blocks = -(-columns // BLOCK)
-    total = dark - dark
-    for number in range(len(cells)):
-        cell = dark - dark
-        for top in range(cells[number, 0] // BLOCK, -(-cells[number, 1] // BLOCK)):
-            height = min(top * BLOCK + BLOCK, rows) - top * BLOCK
-            for left in range(cells[number, 2] // BLOCK, -(-min(cells[number, 3], columns) // BLOCK)):
-                windows = height * (min(left * BLOCK + BLOCK, columns) - left * BLOCK)
-                bound = _bound(mine, lane, theirs, top * blocks + left, dark)
-                cell = fused(bound + every(np.float32(SLACK)), every(np.float32(windows)), cell)
-        store(out, put + number * LANES, cell)
-        total = total + cell
-    return total
-
-
-@part
-def _beyond(values: Any, at: Any, count: Any, limit: Any) -> Any:
-    """Whether any of the first lanes reaches a limit."""
-    found = False
-    for lane in range(count):
-        found |= values[at + lane] >= limit
-    return found
-
-
 @compiled
-def search(
-    mine: Any, theirs: Any, own_traits: Any, their_traits: Any, shape: Any, cells: Any, order: Any,
-    limits: Any, dark: Any, room: Any, constants: Any, out: Any, bounds: Any, left: Any,
-) -> Any:  # fmt: skip
-    """Sum the cells of the pairs that may reach their query's limit; return how many cells were summed.
+def bound(
+    mine: Any, count: Any, theirs: Any, lanes: Any, first: Any, shape: Any, cells: Any, dark: Any, room: Any,
+    out: Any, rest: Any,
+) -> None:  # fmt: skip
+    """Write bounds of the sums of all cells of `count` queries and sixteen pictures, and of the whole.
 
-    `left` (queries,) says afterwards which queries have all their cells summed in `out` (cells, queries, 16);
-    `limits` are sums over all windows.
+    They go into the columns from `first` on of `out` (queries, cells, pictures) and `rest`.
     """
-    fields, count = mine
-    pixels, maps, lanes = theirs
-    size, width, rows, columns = shape
-    done = 0
-    rest = bounds[count * len(cells) * LANES :]
+    rows, columns = shape
+    blocks = -(-columns // BLOCK)
     for query in range(count):
-        put = query * len(cells) * LANES
-        total = _bounds(own_traits, query, their_traits, columns, rows, cells, every(dark), bounds, put)
-        store(rest, query * LANES, total)
-        left[query] = _beyond(rest, query * LANES, lanes, limits[query])
-    for number in order:
-        cell = (cells[number, 0], cells[number, 1], cells[number, 2], cells[number, 3])
-        one = -1
-        for query in range(count + 1):
-            if query < count and not left[query]:
-                continue
-            if query < count and one < 0:
-                one = query
-                continue
-            if one < 0:
-                continue
-            other = query if query < count else one
-            put, put_other = (number * count + one) * LANES, (number * count + other) * LANES
-            uniform_cell(
-                fields, one * size, other * size, pixels, maps, width, cell, room, constants, out,
-                put, put_other,
-            )  # fmt: skip
-            for each in (one, other):
-                at = (each * len(cells) + number) * LANES
-                _settle(out, (number * count + each) * LANES, bounds, at, rest, each)
-                left[each] = _beyond(rest, each * LANES, lanes, limits[each])
-            done += 1 if other == one else 2
-            one = -1
-    return done
-
-
-@part
-def _settle(out: Any, put: Any, bounds: Any, at: Any, rest: Any, query: Any) -> None:
-    """Put a cell's true sum in the place of its bound."""
-    for lane in range(LANES):
-        rest[query * LANES + lane] += np.float32(out[put + lane]) - bounds[at + lane]
-        bounds[at + lane] = np.float32(out[put + lane])
+        for number in range(len(cells)):
+            cell = every(dark - dark)
+            for top in range(cells[number, 0] // BLOCK, -(-cells[number, 1] // BLOCK)):
+                height = min(top * BLOCK + BLOCK, rows) - top * BLOCK
+                for left in range(cells[number, 2] // BLOCK, -(-cells[number, 3] // BLOCK)):
+                    windows = height * (min(left * BLOCK + BLOCK, columns) - left * BLOCK)
+                    each = _bound(mine, query, theirs, top * blocks + left, every(dark))
+                    cell = fused(each + every(np.float32(SLACK)), every(np.float32(windows)), cell)
+            store(room, 0, cell)
+            for lane in range(lanes):
+                out[query, number, first + lane] = room[lane]
+                rest[query, first + lane] += room[lane]

@@ -221,6 +221,23 @@ def root(typing: Any, one: Any) -> Any:
     return one(one), made
 
 
+def _slid(by: int) -> Any:
+    """Sixteen of thirty-two numbers side by side, so many further on."""
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def moved(typing: Any, one: Any, following: Any) -> Any:
+        def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            places = ir.Constant(ir.VectorType(ir.IntType(32), LANES), list(range(by, by + LANES)))
+            return builder.shuffle_vector(*values, places)
+
+        return one(one, following), made
+
+    return moved
+
+
+slid_by_one, slid_by_two, slid_by_three, slid_by_six = (_slid(by) for by in (1, 2, 3, 6))
+
+
 @intrinsic  # type: ignore[untyped-decorator]
 def mark(typing: Any, one: Any, other: Any) -> Any:
     """The second number of every lane whose first one is not below 0, else 0."""

@@ -114,11 +114,15 @@ def of_queries(
     weights: Any,
     side: Any,
     numbers: Any,
+    brights: Any,
     masks: Any,
     room: Any,
     out: Any,
 ) -> None:
-    """Write the six fields of every window of `count` pictures; `masks` (count, rows, columns) weighs."""
+    """Write the six fields of every window of `count` pictures; `masks` (count, rows, columns) weighs.
+
+    `brights` are n · what was subtracted from each picture, `numbers[1]` that of the gallery.
+    """
     height, width = shape
     maps = room[2 * width * LANES :]
     room[: 2 * width * LANES] = 0.0
@@ -133,19 +137,19 @@ def of_queries(
                 _downwards(pixels, y, width, room)
             continue
         _rows(pixels, y, width, weights, side, numbers, room, maps)
-        _fields(maps, y - side + 1, width, size, count, numbers, masks, out)
+        _fields(maps, y - side + 1, width, size, count, numbers, brights, masks, out)
 
 
 @part
 def _fields(
-    maps: Any, row: Any, width: Any, size: Any, count: Any, numbers: Any, masks: Any, out: Any
+    maps: Any, row: Any, width: Any, size: Any, count: Any, numbers: Any, brights: Any, masks: Any, out: Any
 ) -> None:
     """The five fields of every window of one row."""
     windows, bright, dark = numbers[0], numbers[1], numbers[2]
     for x in range(masks.shape[2]):
         for lane in range(count):
             total, spreads = maps[2 * x * LANES + lane], maps[(2 * x + 1) * LANES + lane]
-            light, weight = total + bright, masks[lane, row, x]
+            light, weight = total + brights[lane], masks[lane, row, x]
             at = (lane * size + row * width + x) * FIELDS
             out[at + 1] = 2.0 * light * weight
             out[at + 2] = (2.0 * light * bright + dark) * weight

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from whorl.kernels.structural import Measure, Window, measure_for, windows_inside
+from whorl.kernels.measures import Measure, Window, measure_for, windows_inside
 from whorl.records import Array, BadInput, Floats
 
 # Arrays of one block's shape that live at the same time.

@@ -16,13 +16,12 @@ from typing import Any
 from whorl.kernels.lanes import LANES, compiled, every, fused, less, load, part, spread, store
 
 WINDOW, WIDE = 7, 11
-FIELDS = 6  # of a query's window: pixel; 2U, 2U·middle + c1, U² + c1, T / n, spread + c2
+FIELDS = 6  # of a query's window: pixel; 2U, 2U·middle + c1 (Gaussian: c1), U² + c1, T / n, spread + c2
 MAPS = 2  # of a gallery picture's window: T, spread
 ROWS, COLUMNS = 32, 64  # windows of a cell
-WIDE_ROWS, WIDE_COLUMNS = 32, 16  # of Gaussian ones, whose numbers are twice as long
-SLOTS = WIDE + 1  # rows of weighted products that are kept
-STRIP = 16  # windows side by side for which eleven rows of weighted products stay in the nearest cache
-ROOM = max(2 * (COLUMNS + WINDOW - 1), 2 * SLOTS * STRIP + STRIP + WIDE) * LANES
+WIDE_ROWS, WIDE_COLUMNS = 64, 24  # of Gaussian ones
+KEPT = WIDE_ROWS + WIDE  # rows of weighted products that are kept, and one to spare
+ROOM = max(2 * (COLUMNS + WINDOW - 1), (KEPT + 1) * WIDE_COLUMNS + WIDE) * LANES
 
 
 @part
@@ -126,87 +125,87 @@ def uniform_cell(
 @part
 def weighted_cell(
     mine: Any, query: Any, pixels: Any, maps: Any, width: Any, cell: Any, shares: Any, room: Any,
-    constants: Any, out: Any, put: Any,
+    small: Any, bright: Any, out: Any, put: Any,
 ) -> None:  # fmt: skip
-    """Sum one cell of Gaussian windows for one query into `out`; `room` is for eleven rows of a strip."""
+    """Sum one cell of Gaussian windows for one query into `out`; `room` is for all its weighted rows."""
     top, bottom, left, right = cell
-    total = every(constants[0] - constants[0])
+    total = every(small - small)
     outer, second, third = spread(shares, 0), spread(shares, 1), spread(shares, 2)
     weights = outer, second, third, spread(shares, 3), spread(shares, 4), spread(shares, 5)
-    for start in range(left, right, STRIP):
-        stop = min(start + STRIP, right)
-        for y in range(top, top + WIDE - 1):
-            _across(mine, query, pixels, (y + 1) * width + start, stop - start, weights, room, y % SLOTS)
-        for y in range(top + WIDE - 1, bottom + WIDE - 1, 2):
-            # Two rows of windows share their rows of products; below the last row the second is a copy.
-            below = min(y + 1, bottom + WIDE - 2)
-            _across(mine, query, pixels, (y + 1) * width + start, stop - start, weights, room, y % SLOTS)
-            next_slot = (y + 1) % SLOTS
-            _across(mine, query, pixels, (below + 1) * width + start, stop - start, weights, room, next_slot)
-            row, base = every(constants[0] - constants[0]), (y - WIDE + 1) * width + start
-            oldest, down = (y - WIDE + 1) % SLOTS, STRIP * LANES
-            for x in range(stop - start):
-                one, two = _blended(room, oldest * down + x * LANES, down, weights)
-                top0, bottom0 = _weighted(mine, query, maps, base + x, one, constants)
-                if below == y:
-                    row = row + top0 / bottom0
-                else:
-                    top1, bottom1 = _weighted(mine, query, maps, base + width + x, two, constants)
-                    row = row + _quotient(top0, bottom0, top1, bottom1)
-            total = total + row
+    for y in range(top, top + WIDE - 1):
+        _across(mine, query, pixels, (y + 1) * width + left, right - left, weights, room, y - top)
+    for y in range(top, bottom, 2):
+        # Two rows of windows share their rows of products; below the last row the second is left out.
+        for below in range(y + WIDE - 1, min(y + WIDE + 1, bottom + WIDE - 1)):
+            base = (below + 1) * width + left
+            _across(mine, query, pixels, base, right - left, weights, room, below - top)
+        row, base, at = every(small - small), y * width + left, (y - top) * WIDE_COLUMNS * LANES
+        for x in range(right - left):
+            one, other = _blended(room, at + x * LANES, WIDE_COLUMNS * LANES, weights)
+            top0, bottom0 = _weighted(mine, query, maps, base + x, one, small, bright)
+            if y + 1 == bottom:
+                row = row + top0 / bottom0
+            else:
+                top1, bottom1 = _weighted(mine, query, maps, base + width + x, other, small, bright)
+                row = row + _quotient(top0, bottom0, top1, bottom1)
+        total = total + row
     store(out, put, total)
 
 
 @part
+def _bent(before: Any, between: Any, after: Any, both: Any) -> Any:
+    """How far the sum of two values is from twice the one between them; `both` is 2."""
+    return less(both, between, before + after)
+
+
+@part
 def _blended(room: Any, at: Any, step: Any, weights: Any) -> Any:
-    """Two weighted sums of eleven values `step` apart, the second one step on; weights from outside in."""
-    outer, second, third, fourth, fifth, middle = weights
+    """Two weighted means of eleven values `step` apart, the second one step on; weights from outside in.
+
+    Each comes as the value in the middle and what the others add: where all are equal that is exactly 0.
+    """
+    outer, second, third, fourth, fifth, both = weights
     v0, v1, v2, v3 = (
         load(room, at),
         load(room, at + step),
         load(room, at + 2 * step),
         load(room, at + 3 * step),
     )
-    v11, v10, v9 = load(room, at + 11 * step), load(room, at + 10 * step), load(room, at + 9 * step)
-    v8 = load(room, at + 8 * step)
-    one = fused(outer, v0 + v10, second * (v1 + v9))
-    two = fused(outer, v1 + v11, second * (v2 + v10))
-    v4, v7 = load(room, at + 4 * step), load(room, at + 7 * step)
-    one = fused(third, v2 + v8, one)
-    two = fused(third, v3 + v9, two)
-    one = fused(fourth, v3 + v7, one)
-    two = fused(fourth, v4 + v8, two)
-    v5, v6 = load(room, at + 5 * step), load(room, at + 6 * step)
-    one = fused(middle, v5, fused(fifth, v4 + v6, one))
-    return one, fused(middle, v6, fused(fifth, v5 + v7, two))
+    v4, v5, v6 = load(room, at + 4 * step), load(room, at + 5 * step), load(room, at + 6 * step)
+    v7, v8, v9 = load(room, at + 7 * step), load(room, at + 8 * step), load(room, at + 9 * step)
+    v10, v11 = load(room, at + 10 * step), load(room, at + 11 * step)
+    one, two = outer * _bent(v0, v5, v10, both), outer * _bent(v1, v6, v11, both)
+    one, two = fused(second, _bent(v1, v5, v9, both), one), fused(second, _bent(v2, v6, v10, both), two)
+    one, two = fused(third, _bent(v2, v5, v8, both), one), fused(third, _bent(v3, v6, v9, both), two)
+    one, two = fused(fourth, _bent(v3, v5, v7, both), one), fused(fourth, _bent(v4, v6, v8, both), two)
+    one, two = fused(fifth, _bent(v4, v5, v6, both), one), fused(fifth, _bent(v5, v6, v7, both), two)
+    return (v5, one), (v6, two)
 
 
 @part
 def _across(
-    mine: Any, query: Any, pixels: Any, base: Any, count: Any, weights: Any, room: Any, slot: Any
+    mine: Any, query: Any, pixels: Any, base: Any, count: Any, weights: Any, room: Any, row: Any
 ) -> None:
-    """Products of one row of pixels, weighted across, into one of the eleven rows kept."""
-    raw = 2 * SLOTS * STRIP * LANES
+    """Products of one row of pixels, weighted across, into one of the rows kept."""
+    raw, place = KEPT * WIDE_COLUMNS * LANES, row * WIDE_COLUMNS * LANES
     for x in range(count + WIDE - 1):
         value = spread(mine, (query + base + x) * FIELDS) * load(pixels, (base + x) * LANES)
         store(room, raw + x * LANES, value)
-    # Kept twice, twelve rows apart, so that any twelve rows that follow each other lie in a row.
-    place, again = slot * STRIP * LANES, (slot + SLOTS) * STRIP * LANES
     for x in range(0, count, 2):
-        at = x * LANES
-        one, two = _blended(room, raw + at, LANES, weights)
-        store(room, place + at, one)
-        store(room, place + at + LANES, two)
-        store(room, again + at, one)
-        store(room, again + at + LANES, two)
+        one, other = _blended(room, raw + x * LANES, LANES, weights)
+        store(room, place + x * LANES, one[0] + one[1])
+        store(room, place + (x + 1) * LANES, other[0] + other[1])
 
 
 @part
-def _weighted(mine: Any, query: Any, maps: Any, place: Any, products: Any, constants: Any) -> Any:
+def _weighted(mine: Any, query: Any, maps: Any, place: Any, products: Any, small: Any, bright: Any) -> Any:
     """Numerator and denominator of one Gaussian window."""
     total, spreads = load(maps, place * MAPS * LANES), load(maps, (place * MAPS + 1) * LANES)
-    light = total + every(constants[1])
-    return _fraction(mine, (query + place) * FIELDS, products, every(constants[0]), total, light, spreads)
+    light, field = total + load(bright, 0), (query + place) * FIELDS
+    # What is large cancels before what is small joins it.
+    covariance = less(spread(mine, field + 4), total, products[0]) + products[1]
+    top = fused(spread(mine, field + 1), light, spread(mine, field + 2)) * (covariance + every(small))
+    return top, fused(light, light, spread(mine, field + 3)) * (spread(mine, field + 5) + spreads)
 
 
 @compiled
@@ -229,7 +228,7 @@ def uniform_pairs(
 @compiled
 def weighted_pairs(
     mine: Any, count: Any, pixels: Any, maps: Any, shape: Any, cells: Any, room: Any,
-    constants: Any, weights: Any, out: Any,
+    small: Any, bright: Any, weights: Any, out: Any,
 ) -> None:  # fmt: skip
     """Sum cells of Gaussian windows of every query against sixteen gallery pictures."""
     size, width = shape
@@ -237,4 +236,4 @@ def weighted_pairs(
         cell = (cells[number, 0], cells[number, 1], cells[number, 2], cells[number, 3])
         for one in range(count):
             put = (number * count + one) * LANES
-            weighted_cell(mine, one * size, pixels, maps, width, cell, weights, room, constants, out, put)
+            weighted_cell(mine, one * size, pixels, maps, width, cell, weights, room, small, bright, out, put)
