@@ -1,6 +1,6 @@
 """Write results.md and results-editions.md from docs/data/lidc64.json, the lines of a bench.
 
-`python docs/results.py` writes them, `--check` says whether one is stale, `--take RUNS.jsonl` makes the data
+`python docs/results.py` writes them, `--check` says whether one is stale, `--take RUNS.jsonl …` makes the data
 from the runs of `whorl bench`, less what no table here shows.
 """
 
@@ -67,9 +67,10 @@ HEADER = (
 )
 
 
-def take(runs: Path) -> None:
-    """Write the data from the lines of a bench."""
-    lines = [json.loads(line) for line in runs.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+def take(runs: Sequence[Path]) -> None:
+    """Write the data from the lines of one bench, or of several on the same editions."""
+    rows = [row for file in runs for row in file.read_text(encoding="utf-8").splitlines()]
+    lines = [json.loads(row) for row in rows if row.endswith("}")]
     last = {line["key"]: line for line in lines}
     rows = [json.dumps(_trimmed(line), ensure_ascii=False) for line in sorted(last.values(), key=_order)]
     head = json.dumps({"schema": "whorl.bench/1", "versions": versions()}, indent=1).removesuffix("\n}")
@@ -88,6 +89,8 @@ def _trimmed(line: Mapping[str, Any]) -> dict[str, Any]:
             "f1": {"always used": found.get("chance", {}).get("f1", {}).get("always used", 0.0)}
         }
         found["development"] = [gap for gap in found["development"] if gap[1] in ("auc", "f1")]
+    if found.get("effort") and not found["recipe"].endswith("-effort"):
+        found["recipe"] += f"+{found['effort']}-effort"
     return {key: _rounded(value) for key, value in found.items()}
 
 
@@ -221,7 +224,7 @@ def interval(found: Interval | None) -> str:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--take"]:
-        take(Path(sys.argv[2]))
+        take([Path(name) for name in sys.argv[2:]])
         sys.exit(0)
     done = [pages.main(to, DATA, make, sys.argv[1:]) for to, make in ((PAGE, page), (DETAILS, details))]
     sys.exit(max(done))

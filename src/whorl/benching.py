@@ -11,6 +11,7 @@ from whorl import alterations, experiments, exports, ledger, standings
 from whorl.compare import Progress, silent
 from whorl.executors import executor as executor_named
 from whorl.installation import provenance
+from whorl.learning.effort import Effort
 from whorl.networks.embedding import Networks
 from whorl.report.bench_site import bench_site
 from whorl.runlines import Bench, Line
@@ -29,7 +30,7 @@ class Asked:
     seeds: int = 3
     executor: str = "here"
     workers: int = 0
-    effort: str = ""
+    effort: Effort = "full"
     altered: Sequence[str] = ()
     networks: Networks = field(default_factory=Networks)
     command: str = ""

@@ -16,6 +16,7 @@ from whorl.extraction import networks_of
 from whorl.folders import shown
 from whorl.forge import generators, sealing
 from whorl.forge.neural import Neural
+from whorl.learning.effort import Effort
 from whorl.learning.workplace import Workplace
 from whorl.networks.embedding import Networks
 from whorl.pipeline import Settings
@@ -61,7 +62,7 @@ class Bench:
 
     out: Path
     networks: Networks = field(default_factory=Networks)
-    effort: str = ""
+    effort: Effort = "full"
     threads: int = 1
 
 
@@ -93,9 +94,7 @@ def draws(recipe: Recipe) -> bool:
 
 
 def _recipe(bench: Bench, job: Job) -> Recipe:
-    recipe = recipes.load(job.recipe)
-    recipe = recipes.with_effort(recipe, bench.effort) if bench.effort else recipe
-    return untrained.marked(recipe, bench.networks)
+    return untrained.marked(recipes.load(job.recipe), bench.networks, bench.effort)
 
 
 def line_of(bench: Bench, job: tuple[str, Job]) -> Line:
@@ -140,7 +139,7 @@ def _named(bench: Bench, job: Job) -> Line:
         "system": recipe.name.partition(".")[0],
         "fidelity": str(recipe.about["fidelity"]),
         "untrained": untrained.is_untrained(recipe, bench.networks),
-        "effort": bench.effort if recipes.learns(recipe) else "",
+        "effort": untrained.effort_of(recipe.name),
         "digest": recipe.digest,
         "seed": job.seed,
         "seeded": draws(recipe),

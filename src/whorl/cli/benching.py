@@ -21,7 +21,7 @@ SHOWN = 15
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Manner:
-    """How often, by whom, how long, and on what besides."""
+    """How often, by whom, and on what besides."""
 
     seeds: Annotated[
         int, counted("Runs of each recipe that draws random numbers, seeds 0, 1, and so on.")
@@ -30,10 +30,6 @@ class Manner:
         Literal["here", "processes"], Parameter(help="One run after another, or several at a time.")
     ] = "here"
     workers: Annotated[int, counted("Processes; 0 = one for each core.")] = 0
-    effort: Annotated[
-        Literal["full", "small", "tiny"] | None,
-        Parameter(help="How long networks learn that belong to a recipe; as each recipe says if not given."),
-    ] = None
     altered: Annotated[
         tuple[str, ...],
         Parameter(
@@ -83,7 +79,7 @@ def bench(
         seeds=manner.seeds,
         executor=manner.executor,
         workers=manner.workers,
-        effort=manner.effort or "",
+        effort=networking.effort,
         altered=manner.altered,
         networks=networking.networks(),
         command=shlex.join(["whorl", *given]),
