@@ -22,6 +22,13 @@ DATA = Path(__file__).parent / "data" / "evidence_power.json"
 SCRUB = Path(__file__).parent / "data" / "evidence_scrub.json"
 COST = Path(__file__).parent / "data" / "evidence_cost.json"
 NULLS = Path(__file__).parent / "data" / "evidence_nulls.json"
+# Files of pictures of others, as the tables call them.
+NAMES = {
+    "vae-tolerance-32-steps-2500-threads-1": "VAE, 437 members",
+    "gan-threads-1-steps-5000": "DCGAN, 437 members",
+    "vae-none-1": "VAE, 200 members",
+    "gan-none-1": "DCGAN, 200 members",
+}
 
 
 def page(power: Mapping[str, Any]) -> str:
@@ -86,8 +93,12 @@ def silent(kinds: Mapping[str, Any]) -> str:
 def _by_generator(power: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
     kinds: dict[str, list[Mapping[str, Any]]] = {}
     for run in power["runs"]:
-        kinds.setdefault(run["generator"], []).append(run)
+        kinds.setdefault(_name(run), []).append(run)
     return kinds
+
+
+def _name(run: Mapping[str, Any]) -> str:
+    return NAMES.get(run["generator"], run["generator"])
 
 
 def _mean(runs: list[Mapping[str, Any]], recipe: str, figure: str = "auc") -> float:
@@ -158,7 +169,7 @@ def plain(power: Mapping[str, Any]) -> str:
     """All attacks together beside the plain stack of texture scores."""
     rows = [
         [
-            run["generator"],
+            _name(run),
             f"{_mean([run], 'combined'):.3f} ({_mean([run], 'combined', 'found at 1 %'):.2f})",
             f"{run['plain stack']['auc']:.3f} ({run['plain stack']['found at 1 %']:.2f})",
         ]

@@ -1,7 +1,7 @@
 """Write results.md and results-editions.md from docs/data/lidc64.json, the lines of a bench.
 
-`python docs/results.py` writes them, `--check` says whether one is stale, `--take RUNS.jsonl …` makes the data
-from the runs of `whorl bench`, less what no table here shows.
+`python docs/results.py` writes them, `--check` says whether one is stale; `--take RUNS.jsonl …` makes the
+data from the runs of `whorl bench`, less what no table here shows.
 """
 
 from __future__ import annotations
