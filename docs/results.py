@@ -15,7 +15,7 @@ from typing import Any
 import pages
 from pages import table
 
-from whorl import ledger, standings
+from whorl import ledger, recipes, standings
 from whorl.installation import versions
 from whorl.placings import Edition, Placing
 from whorl.records import Interval
@@ -26,6 +26,7 @@ HERE = Path(__file__).parent
 PAGE, DETAILS = HERE / "results.md", HERE / "results-editions.md"
 PROSE = HERE / "results.md.in"
 DATA = HERE / "data" / "lidc64.json"
+REPEATED = HERE / "data" / "lidc64_repeated.json"
 KEPT = (
     "key",
     "edition",
@@ -117,7 +118,9 @@ def page(content: Mapping[str, Any]) -> str:
         "table": matrix(found),
         "ranks": comparison_sentence(found.comparison, "recipe"),
         "dials": dials(found),
+        "repeated": repeated(json.loads(REPEATED.read_text(encoding="utf-8"))),
         "failed": failures(found),
+        "absent": absent(found),
         "recipes": len(found.overall),
         "editions": len(found.membership),
         "versions": ", ".join(f"{name} {version}" for name, version in content["versions"].items()),
@@ -176,10 +179,25 @@ def dials(found: Standings) -> str:
     for turn in found.turns:
         named = sorted(turn.aucs.items(), key=lambda pair: -max(p.estimate for p in pair[1] if p is not None))
         leading = [f"`{name}` {_curve(points)}" for name, points in named[:2]]
-        rows.append([turn.kind, turn.dial, ", ".join(map(str, turn.values)), *leading])
+        kind = " ".join(filter(None, (turn.kind, str(turn.others.get("objective", "")))))
+        values = (f"{one:g}" if isinstance(one, float) else one for one in turn.values)
+        rows.append([kind, turn.dial, ", ".join(values), *leading])
     return (
         table(("generator", "dial", "values", "AUC of the two that see most", ""), rows) if rows else "None."
     )
+
+
+def repeated(content: Mapping[str, Any]) -> str:
+    """AUC of the members that were shown more often, and of those that were not."""
+    rows = [
+        [
+            run["edition"],
+            f"`{run['recipe']}`",
+            *(f"{run[key]['auc']:.3f}" for key in ("all", "repeated", "others")),
+        ]
+        for run in content["runs"]
+    ]
+    return table(("edition", "recipe", "all used", "the repeated half", "the others"), rows)
 
 
 def section(edition: Edition) -> str:
@@ -215,6 +233,22 @@ def failures(found: Standings) -> str:
         reasons.setdefault(reason, []).append(f"`{one.recipe}`")
     lines = [f"- {reason}: {', '.join(sorted(names))}" for reason, names in sorted(reasons.items())]
     return "\n".join(lines) or "Every recipe that was asked for ended with a figure."
+
+
+def absent(found: Standings) -> str:
+    """List the recipes of this question that no line is about, by what they would need."""
+    there = {row.recipe.split("+")[0] for row in found.overall} | {one.recipe for one in found.failures}
+    needs: dict[str, list[str]] = {}
+    for name in recipes.names():
+        recipe = recipes.load(name)
+        if recipe.task == "membership" and name not in there:
+            kind = (
+                "weights of a network"
+                if recipes.needs_weights(recipe)
+                else "a network of their own to be trained"
+            )
+            needs.setdefault(kind, []).append(f"`{name}`")
+    return "\n".join(f"- {len(names)} that need {kind}: {', '.join(names)}" for kind, names in needs.items())
 
 
 def interval(found: Interval | None) -> str:
