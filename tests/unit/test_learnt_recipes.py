@@ -41,6 +41,7 @@ KINDS = (
     "m24-kdemed.trained-resnet18",
     "m25-aim.siamese",
     "m25-nexus.forest",
+    "whorl.autoencoder",
     "a24-amis.cnn",
     "a24-sdva.trained-resnet18-pseudo",
     "a25-aim.siamese",
