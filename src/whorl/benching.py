@@ -55,18 +55,22 @@ def bench(asked: Asked, out: Path, *, progress: Progress = silent, told: Told | 
     out.mkdir(parents=True, exist_ok=True)
     sweep(out)
     how = Bench(out, asked.networks, asked.effort)
-    said = 0
+    finished = 0
+
+    def watched(label: str, done: int, total: int) -> None:
+        nonlocal finished
+        finished = done
+        progress(label, done, total)
+
     with experiments.log(out / LINES) as write:
 
         def written(line: Line) -> None:
-            nonlocal said
-            said += 1
             write(line)
             if told is not None:
-                told(said, len(wanted), line)
+                told(finished + 1, len(wanted), line)
 
         engine = executor_named(asked.executor, asked.workers)
-        lines = experiments.perform(how, wanted, engine, written=written, there=there, progress=progress)
+        lines = experiments.perform(how, wanted, engine, written=written, there=there, progress=watched)
     return _compared(lines, asked, out)
 
 
