@@ -10,8 +10,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from scipy.stats import binom
 
-from resaved import as_jpeg
 from whorl import appearance, images
+from whorl.alterations import jpeg as as_jpeg
 from whorl.appearance import Facts
 from whorl.blind import TOGETHER, blind, margin, of_facts
 from whorl.evidence.crossfit import RIDGE, crossfit, deal, labellings, normal_scores

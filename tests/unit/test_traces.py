@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resaved import as_jpeg
 from whorl import compression, headers, images
+from whorl.alterations import jpeg as as_jpeg
 from whorl.headers import Header, header, paths
 from whorl.traces import UNKNOWN, Trace, traces
 

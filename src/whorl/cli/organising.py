@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from whorl.cli.options import READING, Reading, check_out, counted, flag
 
 if TYPE_CHECKING:
+    from whorl.display import Display
     from whorl.forge.organiser import Organised, Plan
     from whorl.records import ImageSet
 
@@ -60,7 +61,25 @@ class Draw:
     json: Annotated[bool, flag("Print the result as JSON and nothing else.")] = False
 
 
-ASKING, DRAW = Asking(), Draw()
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Owners:
+    """Which patient each real picture is of."""
+
+    patients: Annotated[Path | None, Parameter(help="CSV with columns file,patient; do give it.")] = None
+    patient_from: Annotated[
+        str | None, Parameter(help="Regular expression that finds the patient in a file name.")
+    ] = None
+
+    def read(self, real: Path, size: int | None, display: Display, out: Path) -> ImageSet:
+        """Read the real pictures with their patients."""
+        from whorl import images
+
+        told = partial(display, "reading real pictures")
+        return images.load(real, name=str(real), size=size, progress=told, exclude=out, **vars(self))
+
+
+ASKING, DRAW, OWNERS = Asking(), Draw(), Owners()
 
 
 def edition(
@@ -74,13 +93,10 @@ def edition(
             negative="",
         ),
     ],
-    patients: Annotated[Path | None, Parameter(help="CSV with columns file,patient; do give it.")] = None,
-    patient_from: Annotated[
-        str | None, Parameter(help="Regular expression that finds the patient in a file name.")
-    ] = None,
     dev: Annotated[
         Path | None, Parameter(help="Folder of a former edition: its test part becomes the dev part.")
     ] = None,
+    owners: Owners = OWNERS,
     asking: Asking = ASKING,
     reading: Reading = READING,
     draw: Draw = DRAW,
@@ -89,22 +105,13 @@ def edition(
 
     Example: whorl forge edition --real ct --patients patients.csv --generator kernels
     """
-    from whorl import images
     from whorl.display import Display, print_json
     from whorl.forge import organiser
 
     plan = asking.plan(generator)
     check_out(draw.out, real, *([dev] if dev else []))
     with Display(draw.json) as display:
-        found = images.load(
-            real,
-            name=str(real),
-            size=reading.size,
-            patients=patients,
-            patient_from=patient_from,
-            progress=partial(display, "reading real pictures"),
-            exclude=draw.out,
-        )
+        found = owners.read(real, reading.size, display, draw.out)
         _stop_if_strict(found, reading)
         done = organiser.organise(found, plan, draw.out, seed=draw.seed, former=dev, progress=display)
     if draw.json:
@@ -119,10 +126,6 @@ def editions(
     real: Annotated[
         Path | None, Parameter(help="Real pictures; those that the file makes up if not given.")
     ] = None,
-    patients: Annotated[Path | None, Parameter(help="CSV with columns file,patient; do give it.")] = None,
-    patient_from: Annotated[
-        str | None, Parameter(help="Regular expression that finds the patient in a file name.")
-    ] = None,
     only: Annotated[
         tuple[str, ...],
         Parameter(help="Make this edition alone; repeatable.", negative="", show_default=False),
@@ -131,29 +134,19 @@ def editions(
         "whorl-editions"
     ),
     json: Annotated[bool, flag("Print the result as JSON and nothing else.")] = False,
+    owners: Owners = OWNERS,
 ) -> None:
     """Make all editions of a recipe file, each with known answers; what is there already stays.
 
     Example: whorl forge editions phantom.toml --out editions
     """
-    from whorl import images
     from whorl.display import Display, print_json, print_table, say
     from whorl.forge import series as made
 
     plan = made.read(series)
     check_out(out, *([real] if real else []))
     with Display(json) as display:
-        found = None
-        if real is not None:
-            found = images.load(
-                real,
-                name=str(real),
-                size=plan.size,
-                patients=patients,
-                patient_from=patient_from,
-                progress=partial(display, "reading real pictures"),
-                exclude=out,
-            )
+        found = None if real is None else owners.read(real, plan.size, display, out)
         done = made.make(plan, made.pictures(plan, found), out, only=only, progress=display)
     if json:
         print_json({name: vars(one) for name, one in done.items()})
