@@ -34,6 +34,7 @@ class Asked:
     altered: Sequence[str] = ()
     networks: Networks = field(default_factory=Networks)
     command: str = ""
+    keep_features: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ def bench(asked: Asked, out: Path, *, progress: Progress = silent, told: Told | 
     there = experiments.read_lines(out / LINES)
     out.mkdir(parents=True, exist_ok=True)
     sweep(out)
-    how = Bench(out, asked.networks, asked.effort)
+    how = Bench(out, asked.networks, asked.effort, keep_features=asked.keep_features)
     finished = 0
 
     def watched(label: str, done: int, total: int) -> None:

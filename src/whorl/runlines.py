@@ -64,6 +64,7 @@ class Bench:
     networks: Networks = field(default_factory=Networks)
     effort: Effort = "full"
     threads: int = 1
+    keep_features: bool = False
 
 
 def key_of(bench: Bench, job: Job) -> str:
@@ -118,7 +119,7 @@ def _run(bench: Bench, job: Job) -> Line:
         seed=job.seed,
         store=Store(bench.out / ".store"),
         networks=bench.networks,
-        keep_features=True,
+        keep_features=bench.keep_features,
         shelf=SHELF,
         workplace=Workplace(
             device="gpu" if bench.networks.device == "cuda" else "cpu", threads=bench.threads

@@ -82,6 +82,7 @@ def bench(
         effort=networking.effort,
         altered=manner.altered,
         networks=networking.networks(),
+        keep_features=networking.keep_features,
         command=shlex.join(["whorl", *given]),
     )
     with Display(json) as display:
