@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from whorl import alterations, experiments, exports, ledger, standings
+from whorl import alterations, experiments, exports, ledger, memory, standings
 from whorl.compare import Progress, silent
 from whorl.executors import executor as executor_named
 from whorl.installation import provenance
@@ -35,6 +36,7 @@ class Asked:
     networks: Networks = field(default_factory=Networks)
     command: str = ""
     keep_features: bool = False
+    memory: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,9 @@ def bench(asked: Asked, out: Path, *, progress: Progress = silent, told: Told | 
     there = experiments.read_lines(out / LINES)
     out.mkdir(parents=True, exist_ok=True)
     sweep(out)
-    how = Bench(out, asked.networks, asked.effort, keep_features=asked.keep_features)
+    several = 1 if asked.executor == "here" else asked.workers or os.cpu_count() or 1
+    each = (asked.memory or memory.half_of_free()) // several
+    how = Bench(out, asked.networks, asked.effort, keep_features=asked.keep_features, memory=each)
     finished = 0
 
     def watched(label: str, done: int, total: int) -> None:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from whorl import alterations, quality, recipes, steps, untrained
+from whorl import alterations, memory, quality, recipes, steps, untrained
 from whorl.challenge import editions
 from whorl.challenge.editions import Edition
 from whorl.extraction import networks_of
@@ -30,7 +30,6 @@ KEPT: Mapping[Task, tuple[str, ...]] = {
     "membership": ("auc", "tpr_at_1_percent_fpr", "f1", "accuracy", "balanced_accuracy", "kappa"),
     "attribution": ("adjusted_rand_index", "normalised_mutual_information", "hungarian_accuracy"),
 }
-SHELF = Shelf()  # features that recipes of a process share, so times leave out what another has computed
 REMEMBERED = 4  # editions that a process keeps in memory
 DRAWN = ("seed", "workplace")  # what a step is handed if it draws random numbers
 Line = dict[str, Any]
@@ -65,6 +64,7 @@ class Bench:
     effort: Effort = "full"
     threads: int = 1
     keep_features: bool = False
+    memory: int | None = None
 
 
 def key_of(bench: Bench, job: Job) -> str:
@@ -120,7 +120,8 @@ def _run(bench: Bench, job: Job) -> Line:
         store=Store(bench.out / ".store"),
         networks=bench.networks,
         keep_features=bench.keep_features,
-        shelf=SHELF,
+        block_bytes=memory.block(bench.memory or memory.half_of_free()),
+        shelf=_shelf(bench.memory),
         workplace=Workplace(
             device="gpu" if bench.networks.device == "cuda" else "cpu", threads=bench.threads
         ),
@@ -213,6 +214,12 @@ def _spec(source: Source) -> str:
 def published(folder: Path) -> Path:
     """Return where the edition itself lies: organisers keep it beside what they seal."""
     return folder / "edition" if (folder / "sealed").is_dir() else folder
+
+
+@lru_cache(1)
+def _shelf(total: int | None) -> Shelf:
+    """Features that recipes of a process share, so that times leave out what another has computed."""
+    return memory.shelf(total or memory.half_of_free())
 
 
 @lru_cache(REMEMBERED)

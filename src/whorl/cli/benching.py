@@ -83,6 +83,7 @@ def bench(
         altered=manner.altered,
         networks=networking.networks(),
         keep_features=networking.keep_features,
+        memory=networking.bytes(),
         command=shlex.join(["whorl", *given]),
     )
     with Display(json) as display:

@@ -104,6 +104,12 @@ class Networking:
         Parameter(help="What blocks and kept features may take, such as 4GB; half of what is free."),
     ] = None
 
+    def bytes(self) -> int | None:
+        """Return the memory that a run may take, nothing where it is not told."""
+        from whorl import memory as amounts
+
+        return None if self.memory is None else amounts.read(self.memory)
+
     def networks(self) -> Networks:
         """Return the networks of a run."""
         from whorl.networks import embedders
@@ -134,7 +140,6 @@ def running(
     **more: Any,
 ) -> Running:
     """Return how to run a command, with the command itself for the record."""
-    from whorl import memory as amounts
     from whorl.api import Running
 
     if not 0 <= output.seed <= MOST_SEED:
@@ -148,7 +153,7 @@ def running(
         networks=networking.networks(),
         keep_features=networking.keep_features,
         effort=networking.effort,
-        memory=None if networking.memory is None else amounts.read(networking.memory),
+        memory=networking.bytes(),
         **more,
     )
 
