@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from whorl import recipes
+from whorl import fields, ledger, recipes
 from whorl.challenge import editions
 from whorl.compare import Progress, silent
 from whorl.executors import Executor
@@ -114,21 +114,9 @@ def perform(
 
 def read_lines(file: Path) -> dict[str, Line]:
     """Return the lines of a file by key, the last of each; half a line of a killed run is passed over."""
-    found: dict[str, Line] = {}
     if not file.is_file():
-        return found
-    rows = file.read_text(encoding="utf-8").split("\n")
-    for number, row in enumerate(rows, start=1):
-        if not row.strip():
-            continue
-        try:
-            line = json.loads(row)
-            found[line["key"]] = line
-        except (json.JSONDecodeError, KeyError, TypeError):
-            if number == len(rows):
-                continue
-            raise BadInput(f"{shown(file)}: line {number} is no line of a bench; remove it") from None
-    return found
+        return {}
+    return dict(ledger.taken(file, lambda line: (fields.text(line, "key"), dict(line)))[0])
 
 
 def _is_free(recipe: Recipe) -> bool:

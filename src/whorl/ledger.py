@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from whorl import fields
 from whorl.fields import Unfit
@@ -15,6 +15,7 @@ from whorl.records import BadInput, Interval
 
 Question = Literal["membership", "attribution"]
 Dial = str | float
+Taken = TypeVar("Taken")
 
 
 @dataclass(frozen=True)
@@ -104,25 +105,28 @@ class Bench:
 
 def read_lines(file: Path) -> Bench:
     """Return what a file of JSON lines says; the last line about a thing wins."""
+    found, cut = taken(file, _record)
+    return _sorted(dict(found).values(), cut)
+
+
+def taken(file: Path, take: Callable[[Mapping[str, Any]], Taken]) -> tuple[list[Taken], bool]:
+    """Return what `take` makes of every line, and whether a killed run has left half a line at the end."""
     try:
         lines = Path(file).read_bytes().split(b"\n")
     except OSError as problem:
         raise BadInput(f"{file}: cannot be read ({problem.strerror}); give the bench's runs.jsonl") from None
-    found: dict[tuple[object, ...], Run | Failure | Quality] = {}
-    cut = False
+    found: list[Taken] = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            key, record = _record(_parsed(line))
+            found.append(take(_parsed(line)))
         except Unfit as problem:
             # Only the end of a killed run lacks its line end; elsewhere something else went wrong.
             if number == len(lines) and problem.torn:
-                cut = True
-                continue
+                return found, True
             raise BadInput(f"{file}, line {number}: {problem}; mend or delete the line") from None
-        found[key] = record
-    return _sorted(found.values(), cut)
+    return found, False
 
 
 def gathered(lines: Iterable[Mapping[str, Any]]) -> Bench:

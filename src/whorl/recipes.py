@@ -164,7 +164,10 @@ def with_effort(recipe: Recipe, effort: str) -> Recipe:
 def panels() -> Mapping[str, tuple[str, ...]]:
     """Return the panels of an audit: name → recipes."""
     table = tomllib.loads((catalogue() / PANELS).read_text(encoding="utf-8"))
-    return {name: tuple(content["recipes"]) for name, content in table.items()}
+    found: dict[str, tuple[str, ...]] = {}
+    for name, content in table.items():
+        found[name] = (*found.get(content.get("begins_with", ""), ()), *content["recipes"])
+    return found
 
 
 def read(file: Path) -> tuple[Recipe, ...]:

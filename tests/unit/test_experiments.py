@@ -189,5 +189,8 @@ def test_rubbish_is_named(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "runs.jsonl").write_text('{"key": "a"}\nrubbish\n{"key": "b"}\n')
     with pytest.raises(BadInput, match="line 2"):
         experiments.read_lines(tmp_path / "runs.jsonl")
+    (tmp_path / "runs.jsonl").write_text('{"edition": "a"}\n{"key": "b"}\n')
+    with pytest.raises(BadInput, match="line 1"):
+        experiments.read_lines(tmp_path / "runs.jsonl")
     (tmp_path / "runs.jsonl").write_text(json.dumps({"key": "a"}) + "\nrubb")
     assert list(experiments.read_lines(tmp_path / "runs.jsonl")) == ["a"]

@@ -11,7 +11,7 @@ from whorl.learning import autoencoders as networks
 from whorl.learning import roles
 from whorl.learning.autoencoders import Block
 from whorl.learning.deals import Deal, Epochs, Together, per_epoch
-from whorl.learning.effort import LIMITS, Effort
+from whorl.learning.effort import LIMITS, Effort, Limits
 from whorl.learning.workplace import ALONE, Task, Workplace, learn, loaded, outputs
 from whorl.records import Array, Count, ImageSet, Problem, Scores, Share, one_column
 
@@ -44,8 +44,9 @@ def outliers(
     limits = LIMITS[effort]
     side, size = min(networks.SIDE, limits.side), min(batch, limits.batch)
 
-    def build(torch: Any) -> Any:
-        return networks.several(torch, side, limits, blocks, 1)
+    def learnt(shown: Array) -> Any:
+        pace = min(epochs * per_epoch(len(shown), size), limits.steps), size, rate, seed
+        return _of_one_set("outliers", shown, (side, limits, blocks), pace, workplace)
 
     values = np.empty((len(problem.queries), len(problem.generated)), np.float32)
     queries = roles.sized(features(problem.queries), side)
@@ -53,20 +54,7 @@ def outliers(
         made = roles.gathered({"generated": features(images)}, side).pictures
         kept = max(1, round(held * len(made)))
         shown = made[kept:] if len(made) > kept else made
-        task = Task(
-            "outliers",
-            shown,
-            Epochs(np.ones(len(shown), np.int64), size, seed),
-            min(epochs * per_epoch(len(shown), size), limits.steps),
-            seed,
-            {"blocks": blocks, "rate": rate, "narrow": limits.narrow},
-        )
-        weights = learn(
-            task,
-            lambda torch, course: networks.plain_lesson(torch, course, build(torch), networks.SIGNED, rate),
-            workplace,
-        )
-        network = loaded(build, weights, "network", workplace)
+        network = learnt(shown)
         apart, usual = (_errors(network, stack, workplace) for stack in (queries, made[:kept]))
         values[:, column] = usual.mean() + deviations * usual.std() - apart
     return Scores(problem.queries.ids, tuple(problem.generated), values, np.full(values.shape, -1, np.int64))
@@ -133,19 +121,9 @@ def contrast(
     limits = LIMITS[effort]
     side, size = min(networks.SIDE, limits.side), min(batch, limits.batch)
 
-    def build(torch: Any) -> Any:
-        return networks.several(torch, side, limits, blocks, 1)
-
     def learnt(shown: Array) -> Any:
-        steps = min(epochs * per_epoch(len(queries), size), limits.steps)  # of all the same number
-        said = {"blocks": blocks, "rate": rate, "narrow": limits.narrow}
-        deal = Epochs(np.ones(len(shown), np.int64), size, seed)
-        weights = learn(
-            Task("contrast", shown, deal, steps, seed, said),
-            lambda torch, course: networks.plain_lesson(torch, course, build(torch), networks.SIGNED, rate),
-            workplace,
-        )
-        return loaded(build, weights, "network", workplace)
+        pace = min(epochs * per_epoch(len(queries), size), limits.steps), size, rate, seed  # of all the same
+        return _of_one_set("contrast", shown, (side, limits, blocks), pace, workplace)
 
     queries, fold = roles.sized(features(problem.queries), side), folds(FOLDS)
     digests = list(problem.queries.digests)
@@ -196,6 +174,28 @@ def _known(problem: Problem, features: Features) -> tuple[Array, Array]:
     part = roles.development(problem)
     maps, used = features(part.problem.queries), part.used()
     return maps[used], maps[~used]
+
+
+def _of_one_set(
+    name: str,
+    shown: Array,
+    form: tuple[int, Limits, Block],
+    pace: tuple[int, int, float, int],
+    workplace: Workplace,
+) -> Any:
+    """Return an autoencoder of one set: its side, limits and blocks; its steps, batch, rate and seed."""
+    (side, limits, blocks), (steps, batch, rate, seed) = form, pace
+
+    def build(torch: Any) -> Any:
+        return networks.several(torch, side, limits, blocks, 1)
+
+    said = {"blocks": blocks, "rate": rate, "narrow": limits.narrow}
+    weights = learn(
+        Task(name, shown, Epochs(np.ones(len(shown), np.int64), batch, seed), steps, seed, said),
+        lambda torch, course: networks.plain_lesson(torch, course, build(torch), networks.SIGNED, rate),
+        workplace,
+    )
+    return loaded(build, weights, "network", workplace)
 
 
 def _by_content(images: ImageSet, features: Features, side: int) -> Array:
