@@ -16,6 +16,7 @@ from whorl.records import Interval
 Outcome = Literal["better", "worse", ""]
 LEVEL = 0.05
 NORMAL = 1.959964
+ROUNDING = 1e-6  # lines hold six decimals: what equals the constant may be above it by so much
 MAIN: Mapping[Question, str] = {"membership": "auc", "attribution": "adjusted_rand_index"}
 CHANCE: Mapping[Question, float] = {"membership": 0.5, "attribution": 0.0}
 
@@ -65,7 +66,7 @@ class Placing:
     def surely_useful(self) -> bool:
         """Whether the whole interval of its F1 is above what a constant answer gets."""
         found = self.measures.get("f1")
-        return found is not None and self.constant is not None and found.low > self.constant
+        return found is not None and self.constant is not None and found.low > self.constant + ROUNDING
 
 
 @dataclass(frozen=True)

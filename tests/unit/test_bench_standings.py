@@ -187,3 +187,16 @@ def test_table_and_content_say_the_same(bench_of, tmp_path):
         if cells["auc"]:
             assert float(cells["auc"]) == pytest.approx(values["auc"], rel=1e-6)
     assert content["recipes_compared"]["ranks"] and content["dials"][0]["values"] == [0.0, 0.2, 0.5]
+
+
+def test_what_equals_the_constant_is_not_above_it_by_the_rounding_of_a_line():
+    from whorl.placings import Placing
+    from whorl.records import Interval
+
+    told = ("e", "", "membership", "m.a", "m", False, False, "from the text", 1)
+    rest = {"spread": None, "share_used": 1.0, "p_value": 1.0, "gaps": {}, "seconds": 1.0, "devices": ()}
+    rows = [
+        Placing(*told, measures={"f1": Interval(low, low, low)}, constant=2 / 3, **rest)
+        for low in (round(2 / 3, 6), 0.6668)
+    ]
+    assert [row.surely_useful for row in rows] == [False, True]
