@@ -19,7 +19,6 @@ import numpy as np
 from whorl.kernels.lanes import (
     LANES,
     compiled,
-    converted,
     every,
     fused,
     larger,
@@ -29,7 +28,6 @@ from whorl.kernels.lanes import (
     root,
     spread,
     store,
-    widened,
 )
 from whorl.kernels.windows import WINDOW
 from whorl.records import Array
@@ -37,38 +35,37 @@ from whorl.records import Array
 BLOCK = 4  # windows along a side of what is averaged
 TRAITS = 6  # mean and mean square of the grey; two gradients, rest, variance + half of c2
 SLACK = 2e-5  # a window; above all rounding
+DARK, HALF = 0.01**2, 0.5 * 0.03**2  # c1 and half of c2, greys as shares of the range of the data
 
 
-def gradient() -> Array:
-    """The first cosine along seven pixels, of length 1 over the window, over √48."""
+def gradient(share: float) -> Array:
+    """The first cosine along seven pixels, of length 1 over the window, over √48, for shares of the range."""
     cosine = np.cos(np.pi * (np.arange(WINDOW) + 0.5) / WINDOW)
-    return np.asarray(cosine * np.sqrt(2.0) / WINDOW / np.sqrt(48.0))
+    return np.asarray(share * cosine * np.sqrt(2.0) / WINDOW / np.sqrt(48.0))
 
 
 @part
-def _down(pixels: Any, row: Any, width: Any, slope: Any, sums: Any) -> None:
-    """Sum, sum of squares and slope down of every column of seven pixels."""
-    for x in range(width):
-        first, square, down = every(0.0), every(0.0), every(0.0)
+def _columns(image: Any, width: Any, row: Any, slope: Any, sums: Any, slopes: Any) -> None:
+    """Sum and slope down of every column of seven pixels, of the windows that begin in a row."""
+    for x in range(0, width, LANES):
+        total, down = every(0.0), every(0.0)
         for step in range(WINDOW):
-            value = widened(load(pixels, ((row + 1 + step) * width + x) * LANES))
-            first, square = first + value, fused(value, value, square)
-            down = fused(value, spread(slope, step), down)
-        store(sums, 3 * x * LANES, first)
-        store(sums, (3 * x + 1) * LANES, square)
-        store(sums, (3 * x + 2) * LANES, down)
+            value = load(image, (row + step) * width + x)
+            total, down = total + value, fused(value, spread(slope, step), down)
+        store(sums, x, total)
+        store(sums, slopes + x, down)
 
 
 @part
-def _across(sums: Any, x: Any, slope: Any) -> Any:
-    """Sum, sum of squares, slope down and slope across of one window."""
-    first, square, down, across = every(0.0), every(0.0), every(0.0), every(0.0)
+def _traits(sums: Any, slopes: Any, x: Any, slope: Any, light: Any, spreads: Any, share: Any) -> Any:
+    """Six numbers of sixteen neighbouring windows, from columns, sums of pixels and spreads."""
+    down, across = every(0.0), every(0.0)
     for step in range(WINDOW):
-        at = 3 * (x + step) * LANES
-        value = load(sums, at)
-        first, square = first + value, square + load(sums, at + LANES)
-        down, across = down + load(sums, at + 2 * LANES), fused(value, spread(slope, step), across)
-    return first, square, down, across
+        down = down + load(sums, slopes + x + step)
+        across = fused(load(sums, x + step), spread(slope, step), across)
+    grey, variance = light * every(share / 49.0), spreads * every(share * share / 24.0)
+    rest = larger(less(down, down, less(across, across, variance)), every(0.0))
+    return grey, grey * grey, down, across, root(rest), variance + every(HALF)
 
 
 @part
@@ -78,43 +75,45 @@ def _add(traits: Any, at: Any, value: Any) -> None:
 
 @compiled
 def describe(
-    pixels: Any, shape: Any, columns: Any, middle: Any, half: Any, slope: Any, sums: Any, out: Any
+    image: Any, shape: Any, maps: Any, share: Any, slope: Any, room: Any, lane: Any, out: Any
 ) -> None:
-    """Write six means of every block of windows of sixteen pictures; `out` is (blocks, 6, 16).
+    """Write six means of every block of windows of one picture into its lane; `out` is (blocks, 6, 16).
 
-    `columns` counts the windows without an added column, `half` is half of c2.
+    `maps` are those of `pairs.unfold`; `share` is 1 over the range of the data, as which greys enter, so that
+    products of products stay numbers; `slope` has it in it. `room` takes eight rows and what windows reach.
     """
-    height, width = shape
-    rows, blocks = height - WINDOW + 1, -(-columns // BLOCK)
-    traits = sums[3 * width * LANES :]
+    height, width, pitch = shape
+    rows, columns = height - WINDOW + 1, width - WINDOW + 1
+    second, blocks, own = rows * pitch, -(-columns // BLOCK), 2 * (pitch + 2 * LANES)
     for top in range(0, rows, BLOCK):
         bottom = min(top + BLOCK, rows)
-        traits[: blocks * TRAITS * LANES] = 0.0
+        room[own:] = 0.0
         for row in range(top, bottom):
-            _down(pixels, row, width, slope, sums)
-            for x in range(columns):
-                first, square, down, across = _across(sums, x, slope)
-                variance = larger((square - first * first * every(1 / 49.0)) * every(1 / 48.0), every(0.0))
-                rest = larger(less(down, down, less(across, across, variance)), every(0.0))
-                light = first * every(1 / 49.0) + every(middle)
-                at = (x // BLOCK) * TRAITS * LANES
-                _add(traits, at, light)
-                _add(traits, at + LANES, light * light)
-                _add(traits, at + 2 * LANES, down)
-                _add(traits, at + 3 * LANES, across)
-                _add(traits, at + 4 * LANES, root(rest))
-                _add(traits, at + 5 * LANES, variance + every(half))
+            _columns(image, width, row, slope, room, pitch + 2 * LANES)
+            for x in range(0, columns, LANES):
+                light, spreads = load(maps, row * pitch + x), load(maps, second + row * pitch + x)
+                grey, square, down, across, rest, variance = _traits(
+                    room, pitch + 2 * LANES, x, slope, light, spreads, share
+                )
+                _add(room, own + x, grey)
+                _add(room, own + pitch + x, square)
+                _add(room, own + 2 * pitch + x, down)
+                _add(room, own + 3 * pitch + x, across)
+                _add(room, own + 4 * pitch + x, rest)
+                _add(room, own + 5 * pitch + x, variance)
         for block in range(blocks):
-            windows = (bottom - top) * (min(block * BLOCK + BLOCK, columns) - block * BLOCK)
+            first, last = block * BLOCK, min(block * BLOCK + BLOCK, columns)
             for trait in range(TRAITS):
-                at = (block * TRAITS + trait) * LANES
-                mean = load(traits, at) * every(1.0 / windows)
-                store(out, top // BLOCK * blocks * TRAITS * LANES + at, converted(mean, out))
+                total = 0.0
+                for x in range(first, last):
+                    total += room[own + trait * pitch + x]
+                mean = total / ((bottom - top) * (last - first))
+                out[((top // BLOCK * blocks + block) * TRAITS + trait) * LANES + lane] = mean
 
 
 @part
 def _bound(mine: Any, lane: Any, theirs: Any, block: Any, dark: Any) -> Any:
-    """What the mean similarity over one block of windows cannot exceed."""
+    """Numerator and denominator of what the mean similarity over one block of windows cannot exceed."""
     at, own = block * TRAITS * LANES, block * TRAITS * LANES + lane
     gap = spread(mine, own) - load(theirs, at)
     squares = spread(mine, own + LANES) + load(theirs, at + LANES) + dark
@@ -124,32 +123,52 @@ def _bound(mine: Any, lane: Any, theirs: Any, block: Any, dark: Any) -> Any:
     spreads = spread(mine, own + 5 * LANES) + load(theirs, at + 5 * LANES)
     apart = fused(down, down, fused(across, across, rest * rest))
     # 1 - the larger of the two fractions, and never below 0.
-    top, other = gap * gap * spreads, apart * squares
     both = spreads * squares
-    return larger(both - larger(top, other), both - both) / both
+    return larger(both - larger(gap * gap * spreads, apart * squares), both - both), both
+
+
+@part
+def _bounds(
+    mine: Any, query: Any, theirs: Any, base: Any, span: Any, height: Any, columns: Any, total: Any
+) -> Any:
+    """Add bounds of the blocks of one row of a cell, times their windows, to a total."""
+    dark, (first, last) = every(np.float32(DARK)), span
+    for left in range(first, last, 2):
+        # Two blocks share a division; where the second is not there, it counts nothing.
+        right = min(left + 1, last - 1)
+        windows = height * (min(left * BLOCK + BLOCK, columns) - left * BLOCK)
+        others = (right - left) * height * (min(right * BLOCK + BLOCK, columns) - right * BLOCK)
+        one, under = _bound(mine, query, theirs, base + left, dark)
+        other, below = _bound(mine, query, theirs, base + right, dark)
+        one, other = one * every(np.float32(windows)), other * every(np.float32(others))
+        total = total + fused(one, below, other * under) / (under * below)
+    return total
 
 
 @compiled
 def bound(
-    mine: Any, count: Any, theirs: Any, lanes: Any, first: Any, shape: Any, cells: Any, dark: Any, room: Any,
+    mine: Any, count: Any, theirs: Any, lanes: Any, first: Any, shape: Any, cells: Any, room: Any,
     out: Any, rest: Any,
 ) -> None:  # fmt: skip
     """Write bounds of the sums of all cells of `count` queries and sixteen pictures, and of the whole.
 
-    They go into the columns from `first` on of `out` (queries, cells, pictures) and `rest`.
+    They go into the columns from `first` on of `out` (queries, cells, pictures) and `rest`; `room` is for
+    sixteen numbers of every query. All queries read a row of blocks while it is near.
     """
     rows, columns = shape
     blocks = -(-columns // BLOCK)
-    for query in range(count):
-        for number in range(len(cells)):
-            cell = every(dark - dark)
-            for top in range(cells[number, 0] // BLOCK, -(-cells[number, 1] // BLOCK)):
-                height = min(top * BLOCK + BLOCK, rows) - top * BLOCK
-                for left in range(cells[number, 2] // BLOCK, -(-cells[number, 3] // BLOCK)):
-                    windows = height * (min(left * BLOCK + BLOCK, columns) - left * BLOCK)
-                    each = _bound(mine, query, theirs, top * blocks + left, every(dark))
-                    cell = fused(each + every(np.float32(SLACK)), every(np.float32(windows)), cell)
-            store(room, 0, cell)
+    for number in range(len(cells)):
+        room[:] = 0.0
+        span = cells[number, 2] // BLOCK, -(-cells[number, 3] // BLOCK)
+        for top in range(cells[number, 0] // BLOCK, -(-cells[number, 1] // BLOCK)):
+            height = min(top * BLOCK + BLOCK, rows) - top * BLOCK
+            for query in range(count):
+                total = load(room, query * LANES)
+                total = _bounds(mine, query, theirs, top * blocks, span, height, columns, total)
+                store(room, query * LANES, total)
+        slack = SLACK * (cells[number, 1] - cells[number, 0]) * (cells[number, 3] - cells[number, 2])
+        for query in range(count):
             for lane in range(lanes):
-                out[query, number, first + lane] = room[lane]
-                rest[query, first + lane] += room[lane]
+                total = room[query * LANES + lane] + np.float32(slack)
+                out[query, number, first + lane] = total
+                rest[query, first + lane] += total

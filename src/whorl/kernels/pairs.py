@@ -120,16 +120,22 @@ def _seven(three: Any, next_three: Any, one: Any, following: Any) -> Any:
 
 @part
 def _windows(mine: Any, own: Any, theirs: Any, other: Any, at: Any, products: Any, numbers: Any) -> Any:
-    """Similarities of sixteen windows."""
+    """Numerators and denominators of the similarities of sixteen windows."""
     bright, dark, small, share, share_low = numbers
     light, other_light = load(mine, own + LIGHT + at), load(theirs, other + LIGHT + at)
     spreads = load(mine, own + SPREAD + at) + load(theirs, other + SPREAD + at) + small
     # A mean of a flat window comes out whole only by the number of windows to more digits than one value has.
     mean = fused(light - bright, share, (light - bright) * share_low)
     covariance = less(mean, other_light - bright, products) + small
-    both = light * other_light
     bottom = fused(light, light, fused(other_light, other_light, dark)) * spreads
-    return (both + both + dark) * covariance / bottom
+    return fused(light + light, other_light, dark) * covariance, bottom
+
+
+@part
+def _added(one: Any, other: Any, valid: Any, next_valid: Any, total: Any) -> Any:
+    """Add sixteen windows and the next sixteen, where they are there, by one division."""
+    top, bottom = fused(one[0] * valid, other[1], other[0] * next_valid * one[1]), one[1] * other[1]
+    return total + top / bottom
 
 
 @part
@@ -149,7 +155,7 @@ def pair_cell(
     c4 = _first(mine, own, theirs, other, 4, nothing)
     v0, v1 = load(valid, mask), load(valid, mask + LANES)
     v2, v3 = load(valid, mask + 2 * LANES), load(valid, mask + 3 * LANES)
-    total, total_on = nothing, nothing
+    total = nothing
     for row in range(rows):
         if row > 0:
             c0 = _down(mine, own, theirs, other, row, 0, c0)
@@ -159,15 +165,13 @@ def pair_cell(
             c4 = _down(mine, own, theirs, other, row, 4, c4)
         t0, t1, t2, t3, t4 = _three(c0, c1), _three(c1, c2), _three(c2, c3), _three(c3, c4), _three(c4, c4)
         at = row * COLUMNS
-        found = _windows(mine, own, theirs, other, at, _seven(t0, t1, c0, c1), numbers)
-        total = fused(found, v0, total)
-        found = _windows(mine, own, theirs, other, at + LANES, _seven(t1, t2, c1, c2), numbers)
-        total_on = fused(found, v1, total_on)
-        found = _windows(mine, own, theirs, other, at + 2 * LANES, _seven(t2, t3, c2, c3), numbers)
-        total = fused(found, v2, total)
-        found = _windows(mine, own, theirs, other, at + 3 * LANES, _seven(t3, t4, c3, c4), numbers)
-        total_on = fused(found, v3, total_on)
-    return total + total_on
+        one = _windows(mine, own, theirs, other, at, _seven(t0, t1, c0, c1), numbers)
+        two = _windows(mine, own, theirs, other, at + LANES, _seven(t1, t2, c1, c2), numbers)
+        total = _added(one, two, v0, v1, total)
+        one = _windows(mine, own, theirs, other, at + 2 * LANES, _seven(t2, t3, c2, c3), numbers)
+        two = _windows(mine, own, theirs, other, at + 3 * LANES, _seven(t3, t4, c3, c4), numbers)
+        total = _added(one, two, v2, v3, total)
+    return total
 
 
 @compiled

@@ -14,7 +14,7 @@ from whorl.records import Array, Floats
 
 MARGIN = 1e-5  # of the mean similarity: above the rounding of a sum
 SEEDS = 4  # likely pictures of a slab that are measured first
-ROOM = 512 * 2**20  # bytes of pictures that are prepared at a time, a quarter of them of the gallery
+ROOM = 512 * 2**20  # bytes of pictures that are prepared at a time, an eighth of them of the gallery
 TOGETHER = 64  # queries of one job
 SAMPLE = 8  # queries and pictures whose cells tell which cells to sum first
 
@@ -56,8 +56,8 @@ class Search:
         self.order = np.arange(len(self.cells))
         self.thumbnails = thumbnails.of(self.queries), thumbnails.of(self.gallery)
         self.rooms = (
-            self._room(self.room * 3 // 4, len(self.queries)),
-            self._room(self.room // 4, len(self.gallery)),
+            self._room(self.room * 7 // 8, len(self.queries)),
+            self._room(self.room // 8, len(self.gallery)),
         )
         self.values = [np.empty(0) for _ in self.queries]
         self.places = [np.empty(0, np.int64) for _ in self.queries]
@@ -126,36 +126,27 @@ def _folded(search: Search, stack: Array, first: int, pool: ThreadPoolExecutor, 
 
 
 def _unfolded(search: Search, stack: Array, planes: Array) -> Array:
-    """Write up to sixteen pictures cell by cell; return their traits."""
-    from whorl.kernels import lanes, pairs, windows
+    """Write up to sixteen pictures cell by cell; return their traits, (blocks, traits, 16) in one row."""
+    from whorl.kernels import bounds, lanes, pairs, windows
 
     measure, (height, width) = search.measure, stack.shape[1:]
     pitch = -(-width // lanes.LANES) * lanes.LANES
+    rows, columns = height - measure.side + 1, width - measure.side + 1
     beyond = windows.COLUMNS + lanes.LANES  # a cell at the border reads on
     image = lanes.row_of(height * width + beyond, np.float64)
     sums = lanes.row_of(2 * pitch + beyond, np.float64)
-    maps = lanes.row_of(2 * (height - measure.side + 1) * pitch + beyond, np.float64)
-    for picture, plane in zip(stack, planes, strict=False):
+    maps = lanes.row_of(2 * rows * pitch + beyond, np.float64)
+    room = lanes.row_of(8 * pitch + beyond, np.float64)
+    blocks = -(-rows // bounds.BLOCK) * -(-columns // bounds.BLOCK)
+    traits = lanes.row_of(blocks * bounds.TRAITS * lanes.LANES, np.float32)
+    share = 1.0 / measure.data_range
+    slope = bounds.gradient(share)
+    for lane, (picture, plane) in enumerate(zip(stack, planes, strict=False)):
         image[: height * width] = picture.ravel()
         given = (measure.middle, measure.numbers[0], search.cells, sums, maps)
         pairs.unfold(image, (height, width, pitch), *given, plane)
-    pixels = lanes.row_of((height + 1) * (width + width % 2) * lanes.LANES, measure.kind)
-    structural.side_by_side(stack, measure, pixels)
-    return _traits(pixels, (height, width), measure)
-
-
-def _traits(pixels: Array, shape: tuple[int, ...], measure: Measure) -> Array:
-    """Traits of sixteen pictures that lie side by side; (blocks, traits, 16) in one row."""
-    from whorl.kernels import bounds, lanes
-
-    height, width = shape
-    rows, columns, even = height - measure.side + 1, width - measure.side + 1, width + width % 2
-    across = -(-columns // bounds.BLOCK)
-    sums = lanes.row_of((3 * even + across * bounds.TRAITS) * lanes.LANES, np.float64)
-    out = lanes.row_of(-(-rows // bounds.BLOCK) * across * bounds.TRAITS * lanes.LANES, np.float32)
-    half = 0.5 * (0.03 * measure.data_range) ** 2
-    bounds.describe(pixels, (height, even), columns, measure.middle, half, bounds.gradient(), sums, out)
-    return out
+        bounds.describe(image, (height, width, pitch), maps, share, slope, room, lane, traits)
+    return traits
 
 
 def _bounded(
@@ -165,16 +156,15 @@ def _bounded(
     from whorl.kernels import bounds, lanes
 
     out, rest = np.empty((shape[0], len(search.cells), shape[1]), np.float32), np.zeros(shape)
-    room = lanes.row_of(lanes.LANES, np.float32)
+    room = lanes.row_of(lanes.LANES * lanes.LANES, np.float32)
     height, width = search.gallery.shape[1:]
     windows = (height - search.measure.side + 1, width - search.measure.side + 1)
-    dark = np.float32((0.01 * search.measure.data_range) ** 2)
     for number, mine in enumerate(own):
         rows = slice(number * lanes.LANES, (number + 1) * lanes.LANES)
         for place, other in enumerate(theirs):
             first = place * lanes.LANES
             count, some = len(rest[rows]), min(lanes.LANES, shape[1] - first)
-            given = (windows, search.cells, dark, room)
+            given = (windows, search.cells, room)
             bounds.bound(mine, count, other, some, first, *given, out[rows], rest[rows])
     return out, rest
 
