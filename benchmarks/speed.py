@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import first_use
 import imagehash
 import numpy as np
 import whole_folder
@@ -194,7 +195,7 @@ def scaling(gallery: Array, rounds: int) -> dict[str, Any]:
     """Processor time against the number of gallery pictures, with the fitted exponent."""
     rng = np.random.default_rng(0)
     rows = {name: [] for name in ("SSIM, all pairs", "SSIM, best match", "correlation")}
-    sizes = [250, 500, 1000, 2000]
+    sizes = [250, 500, 1000, 2000, 4000, 8000]
     small = np.concatenate([gallery[:, ::2, ::2]] * (1 + sizes[-1] // len(gallery)))[: sizes[-1]]
     noisy = np.clip(small + rng.normal(0, 6, small.shape), 0, 255).astype(np.uint8)
     for size in sizes:
@@ -224,10 +225,10 @@ def main() -> None:
     """Measure everything and print it, or write it where the page is made from."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--queries", type=int, default=128)
-    parser.add_argument("--generated", type=int, default=400)
+    parser.add_argument("--queries", type=int, default=512)
+    parser.add_argument("--generated", type=int, default=2000)
     parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--vectors", type=int, default=4000, help="vectors on each side of the nearest")
+    parser.add_argument("--vectors", type=int, default=20000, help="vectors on each side of the nearest")
     parser.add_argument("--results", type=Path)
     parser.add_argument("--full", type=Path, help="also a whole folder, made and read here; many minutes")
     chosen = parser.parse_args()
@@ -239,7 +240,7 @@ def main() -> None:
         galleries[spec.partition(":")[0]] = fitted.sample(chosen.generated, 2)
     gallery = galleries["components"]
     say("all pairs")
-    found |= pairs(queries, gallery, chosen.rounds)
+    found |= pairs(queries[:128], gallery[:400], chosen.rounds)
     for kind, made in galleries.items():
         say(f"best match, {kind}")
         found |= winners(queries, made, kind, chosen.rounds)
@@ -256,11 +257,13 @@ def main() -> None:
         "rounds": chosen.rounds,
         "kernels": found,
         "roofline": roofline(chosen.rounds),
-        "scaling": scaling(gallery, 3),
+        "scaling": scaling(gallery[:400], 3),
+        "first_use": first_use.measured(),
     }
     if chosen.full:
         say("a whole folder")
-        told["folder"] = whole_folder.measured(chosen.full, 4000, 7200, 256, ["run", "audit"])
+        told["folder"] = whole_folder.measured(chosen.full / "whole", 4000, 7200, 256, ["run", "audit"])
+        told["growth"] = whole_folder.growth(chosen.full / "growth", 256)
     text = json.dumps(told, indent=1) + "\n"
     if chosen.results:
         chosen.results.write_text(text, encoding="utf-8")

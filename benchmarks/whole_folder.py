@@ -2,6 +2,7 @@
 
 Draws real pictures as phantoms and generated ones from a generator fitted to half of them, once, and times
 the command line on them: wall, processor and peak of memory. A folder of 2024 has 4,000 and 7,200 pictures.
+`--growth` times an audit of more and more real pictures, and of more and more generated ones.
 """
 
 from __future__ import annotations
@@ -16,12 +17,24 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from whorl.forge import generators
 from whorl.forge.phantom import draw_hospital
 
 AT_ONCE = 400
+# The peak of the program itself: what the system reports of children is the largest of all so far.
+PROGRAM = """
+import sys
+from pathlib import Path
+from whorl.cli import main
+peak = Path(sys.argv.pop())
+code = main(sys.argv[1:])
+peak.write_text(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+sys.exit(code)
+"""
+GROWING, FIXED = (500, 1000, 2000, 4000), 2000
 
 
 def make(folder: Path, real: int, generated: int, size: int) -> None:
@@ -49,15 +62,15 @@ def told(words: list[str], out: Path) -> dict[str, Any]:
     """Run one command with a fresh folder for results; return what it took."""
     shutil.rmtree(out, ignore_errors=True)
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    program = "import sys; from whorl.cli import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", program, *words, "--out", str(out)]
+    peak = out.with_suffix(".peak")
+    command = [sys.executable, "-c", PROGRAM, *words, "--out", str(out), str(peak)]
     code = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "exit_code": code,
         "minutes": (time.perf_counter() - start) / 60,
         "processor_minutes": (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 60,
-        "peak_gb": after.ru_maxrss / 2**20,
+        "peak_gb": int(peak.read_text(encoding="ascii")) / 2**20,
     }
 
 
@@ -75,6 +88,26 @@ def measured(folder: Path, real: int, generated: int, size: int, commands: list[
     return {"real": real, "generated": generated, "size": size, "commands": lines}
 
 
+def growth(folder: Path, size: int) -> dict[str, Any]:
+    """Time audits of more and more pictures on one side; exponents of the processor's time, and peaks."""
+    found = {}
+    for side in ("real", "generated"):
+        lines = []
+        for count in GROWING:
+            real, generated = (count, FIXED) if side == "real" else (FIXED, count)
+            own = folder / f"{real}-{generated}"
+            lines.append(measured(own, real, generated, size, ["audit"])["commands"]["audit"])
+        spent = [line["processor_minutes"] for line in lines]
+        found[side] = {
+            "sizes": list(GROWING),
+            "others": FIXED,
+            "processor_minutes": spent,
+            "peak_gb": [line["peak_gb"] for line in lines],
+            "exponent": float(np.polyfit(np.log(GROWING), np.log(spent), 1)[0]),
+        }
+    return found
+
+
 def main() -> None:
     """Make the folder, run what is asked, print what it took."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -83,8 +116,12 @@ def main() -> None:
     parser.add_argument("--generated", type=int, default=7200)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--commands", nargs="+", choices=["run", "audit"], default=["run", "audit"])
+    parser.add_argument("--growth", action="store_true", help="audits of 500 to 4,000 pictures on a side")
     given = parser.parse_args()
-    found = measured(given.folder, given.real, given.generated, given.size, given.commands)
+    if given.growth:
+        found = growth(given.folder, given.size)
+    else:
+        found = measured(given.folder, given.real, given.generated, given.size, given.commands)
     print(json.dumps(found, indent=1))
 
 

@@ -33,6 +33,8 @@ def page(found: Mapping[str, Any]) -> str:
         "same": f"{sum(same)} of {len(same)} runs",
         "roofline": roofline(found["roofline"]),
         "scaling": scaling(found["scaling"]),
+        "growth": growth(found.get("growth")),
+        "first_use": first_use(found["first_use"]),
     }
     return PROSE.read_text(encoding="utf-8").format(**fields).rstrip("\n") + "\n"
 
@@ -101,6 +103,30 @@ def scaling(found: Mapping[str, Any]) -> str:
         for name, line in found.items()
     ]
     return table(["kernel", *(f"n = {size}" for size in sizes), "exponent"], rows)
+
+
+def growth(found: Mapping[str, Any] | None) -> str:
+    """What audits of more and more pictures took, where it was measured."""
+    if found is None:
+        return "Measured when asked for: `python benchmarks/speed.py --full FOLDER`."
+    rows = []
+    for side, line in found.items():
+        other = "generated" if side == "real" else "real"
+        spent = [f"{value:.2f} min" for value in line["processor_minutes"]]
+        rows.append([f"{side}, {line['others']} {other}", *spent, f"{line['exponent']:.2f}"])
+        rows.append(["peak of memory", *(f"{value:.2f} GB" for value in line["peak_gb"]), ""])
+    sizes = next(iter(found.values()))["sizes"]
+    return table(["audit", *(f"{size}" for size in sizes), "exponent"], rows)
+
+
+def first_use(found: Mapping[str, Any]) -> str:
+    """What is compiled, and for how long."""
+    longest = sorted(found["seconds"].items(), key=lambda one: -one[1])[:3]
+    named = ", ".join(f"`{name}` {seconds:.1f} s" for name, seconds in longest)
+    return (
+        f"All {len(found['seconds'])} kernels, for 8 bits and for fractions, took {found['total']:.1f} s to compile "
+        f"(longest {named}); a second process compiled for {found['again']:.1f} s."
+    )
 
 
 if __name__ == "__main__":

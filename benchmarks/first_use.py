@@ -1,0 +1,84 @@
+"""What is compiled when a kernel is first used, and for how long: `python benchmarks/first_use.py`.
+
+A new process with an empty folder for machine code uses every kernel once; a second one finds it all on disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numba.core import event
+
+
+class Watch(event.Listener):
+    """Seconds of every compilation that is not part of another."""
+
+    def __init__(self) -> None:
+        self.open: list[tuple[str, float]] = []
+        self.seconds: dict[str, float] = {}
+
+    def on_start(self, heard: Any) -> None:
+        """Remember when it began."""
+        self.open.append((heard.data["dispatcher"].py_func.__name__, time.perf_counter()))
+
+    def on_end(self, _heard: Any) -> None:
+        """Count the outermost one."""
+        name, began = self.open.pop()
+        if not self.open:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
+
+
+def kernels() -> list[Callable[[], object]]:
+    """Every kernel, on pictures of 8 bits and of fractions."""
+    from whorl.features import cooccurrence, hashes, texture
+    from whorl.forge.phantom import draw_hospital
+    from whorl.kernels import nearest, neighbours
+    from whorl.similarity.maps import ssim
+
+    drawn = draw_hospital(patients=8, slices=1, size=64, seed=1).pixels
+    fractions, rows = drawn * 0.9, np.random.default_rng(1).normal(size=(40, 16)).astype(np.float32)
+    return [
+        *(lambda kind=kind: ssim(kind, kind) for kind in (drawn, fractions)),
+        *(lambda kind=kind: ssim(kind, kind, window="gaussian") for kind in (drawn, fractions)),
+        *(lambda kind=kind: nearest.best(kind, kind) for kind in (drawn, fractions)),
+        lambda: neighbours.best(rows, rows, 3),
+        lambda: texture.lbp(drawn),
+        lambda: texture.lbp(drawn, method="symmetric"),
+        lambda: texture.local_contrast(drawn),
+        lambda: cooccurrence.residuals(drawn),
+        lambda: hashes.phash(drawn),
+    ]
+
+
+def used() -> dict[str, float]:
+    """Use every kernel once in this process; return seconds of compilation by name."""
+    watch = Watch()
+    event.register("numba:compile", watch)
+    for kernel in kernels():
+        kernel()
+    return watch.seconds
+
+
+def measured() -> dict[str, Any]:
+    """Use them in two processes one after the other, with an empty folder for what is compiled."""
+    with tempfile.TemporaryDirectory() as folder:
+        surroundings = {**os.environ, "NUMBA_CACHE_DIR": folder}
+        command = [sys.executable, str(Path(__file__)), "--once"]
+        first, second = (
+            json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, env=surroundings).stdout)
+            for _ in range(2)
+        )
+    return {"seconds": first, "total": sum(first.values()), "again": sum(second.values())}
+
+
+if __name__ == "__main__":
+    print(json.dumps(used() if sys.argv[1:] == ["--once"] else measured(), indent=1))
