@@ -124,8 +124,8 @@ def first_use(found: Mapping[str, Any]) -> str:
     longest = sorted(found["seconds"].items(), key=lambda one: -one[1])[:3]
     named = ", ".join(f"`{name}` {seconds:.1f} s" for name, seconds in longest)
     return (
-        f"All {len(found['seconds'])} kernels, for 8 bits and for fractions, took {found['total']:.1f} s to compile "
-        f"(longest {named}); a second process compiled for {found['again']:.1f} s."
+        f"All {len(found['seconds'])} kernels, for 8 bits and for fractions, took {found['total']:.1f} s to "
+        f"compile (longest {named}); a second process compiled for {found['again']:.1f} s."
     )
 
 
