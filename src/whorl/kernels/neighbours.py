@@ -8,10 +8,10 @@ more of them lie within it; where they do, the whole row is compared in float64.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,6 +21,7 @@ Kind = Literal["cosine", "correlation", "euclidean"]
 MORE = 6  # candidates beyond those asked for
 ROWS_AT_ONCE = 512
 SLAB_BYTES = 64 * 2**20
+NEAR_BYTES = 2**20  # of rows in float64 that a core takes at a time
 # Products are added one after the other for so many numbers, then in blocks: what the error grows with.
 ADDED_IN_ROW = 512
 GRAIN = 2.0**-32
@@ -66,12 +67,15 @@ class Side:
         """Measure vectors, a bounded number at a time."""
         rows = np.ascontiguousarray(vectors.reshape(len(vectors), -1))
         means, lengths = np.zeros(len(rows)), np.empty(len(rows))
-        for part in _parts(rows):
+
+        def measure(part: slice) -> None:
             slab = rows[part].astype(np.float64)
             if kind == "correlation":
                 means[part] = slab.mean(axis=1)
                 slab -= means[part, None]
             lengths[part] = np.sqrt(np.einsum("ij,ij->i", slab, slab))
+
+        _in_parts(rows, measure)
         return cls(kind, rows, means, lengths)
 
     def some(self, rows: Array) -> Side:
@@ -81,20 +85,25 @@ class Side:
     def short(self, centre: Array, scale: float) -> Floats:
         """Rows in float32: of length 1 or 0, or for distances less a centre, by a scale."""
         out = np.empty(self.rows.shape, np.float32)
-        for part in _parts(self.rows):
+
+        def shorten(part: slice) -> None:
             slab = self.rows[part].astype(np.float64)
             if self.kind == "euclidean":
                 out[part] = (slab - centre) / scale
-                continue
+                return
             lengths = np.where(self.lengths[part] > SHORTEST, self.lengths[part], np.inf)
             out[part] = (slab - self.means[part, None]) / lengths[:, None]
+
+        _in_parts(self.rows, shorten)
         return out
 
 
-def _parts(rows: Array) -> Iterator[slice]:
-    step = max(1, SLAB_BYTES // (8 * max(1, rows.shape[1])))
-    for start in range(0, len(rows), step):
-        yield slice(start, start + step)
+def _in_parts(rows: Array, work: Callable[[slice], object]) -> list[Any]:
+    """Do something to some rows after another that stay near a core, on all cores."""
+    step = max(1, NEAR_BYTES // (8 * max(1, rows.shape[1])))
+    parts = [slice(start, start + step) for start in range(0, len(rows), step)]
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return list(pool.map(work, parts))
 
 
 def _candidates(mine: Side, theirs: Side, count: int) -> tuple[Array, Array, Array]:
@@ -117,9 +126,8 @@ def _candidates(mine: Side, theirs: Side, count: int) -> tuple[Array, Array, Arr
 
 
 def _farthest(side: Side, centre: Array) -> float:
-    return max(
-        float(np.sqrt(((side.rows[part] - centre) ** 2).sum(axis=1).max())) for part in _parts(side.rows)
-    )
+    squares = _in_parts(side.rows, lambda part: float(((side.rows[part] - centre) ** 2).sum(axis=1).max()))
+    return float(np.sqrt(max(squares)))
 
 
 def _largest(mine: Floats, theirs: Floats, count: int) -> tuple[Floats, Array]:
