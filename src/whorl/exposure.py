@@ -8,7 +8,7 @@ import numpy as np
 
 from whorl.cohort import Cohort
 from whorl.evidence.exact import benjamini_hochberg
-from whorl.evidence.tails import copy_p_values
+from whorl.evidence.tails import FEWEST, copy_p_values, finest
 from whorl.outcomes import Attack, Exposed, NearCopy
 from whorl.records import Array, Recipe
 
@@ -24,6 +24,16 @@ def copies_column(recipes: Sequence[Recipe]) -> int | None:
         if scorer is not None and scorer.name == COPIES:
             return column
     return None
+
+
+def too_few_for_copies(holdout: int) -> str:
+    """Say why no near copy can be listed beside so few holdout pictures; nothing where one can."""
+    if finest(holdout) <= FALSE_COPIES:
+        return ""
+    return (
+        f"With {holdout} holdout pictures no near copy can be listed, however like its twin: "
+        f"{FEWEST} or more are needed to keep the wrong ones below {FALSE_COPIES:.0%}."
+    )
 
 
 def near_copies(

@@ -6,9 +6,12 @@ import dataclasses
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from whorl.evidence.rates import least_patients
+from whorl.evidence.tails import copy_p_values
+from whorl.exposure import FALSE_COPIES, too_few_for_copies
 from whorl.outcomes import PrivacyLoss, Remembrance, WholeSet
 from whorl.records import Interval
 from whorl.report.page import audit_page, public_page
@@ -131,6 +134,25 @@ def test_planted_copies_are_the_control(full, text):
         assert one.altered in text
     assert "3 of 20" in text and "none was noticed" in text
     assert "planted copies found 51 of 80" in text
+
+
+def test_too_few_holdout_pictures_for_any_copy_is_said(full):
+    beside = [row for row, role in enumerate(full.roles) if role == "holdout"]
+    roles = tuple("other" if row in beside[30:] else role for row, role in enumerate(full.roles))
+    few = dataclasses.replace(full, near_copies=(), roles=roles)
+    words = said(few)
+    assert len(beside) > 40 and "With 30 holdout pictures no near copy can be listed" in words
+    assert "40 or more are needed to keep the wrong ones below 1%" in words
+    assert "no near copy can be listed" not in said(dataclasses.replace(few, roles=full.roles))
+
+
+@pytest.mark.parametrize(
+    ("count", "possible"), [(1, False), (30, False), (39, False), (40, True), (200, True)]
+)
+def test_a_perfect_copy_is_listed_only_beside_enough_holdout(count, possible):
+    beside = np.random.default_rng(count).normal(0.3, 0.05, count)
+    smallest = float(copy_p_values(beside, np.array([1.0]))[0])
+    assert (smallest <= FALSE_COPIES) == possible == (not too_few_for_copies(count))
 
 
 def test_near_copies_stand_side_by_side_only_if_asked(full):

@@ -234,18 +234,18 @@ def _tell_audit(report: AuditReport, page: Path) -> None:
 
 def _tell_evidence(record: Audit) -> None:
     from whorl.display import interval, plain, say
+    from whorl.exposure import too_few_for_copies
 
     if record.per_patient is not None:
         say(f"by patient, the mean of the pictures: AUC {interval(record.per_patient.auc)}")
     if record.planted:
         test = ", ".join(f"{one.found} of {one.planted} {one.altered}" for one in record.planted[:2])
-        say(f"near copies: {len(record.near_copies)}; planted to test the search, found {test}")
-    kept = record.remembrance
-    if kept is not None and kept.possible:
+        short = too_few_for_copies(record.roles.count("holdout"))
+        say(f"near copies: {len(record.near_copies)}; {short or f'planted to test the search, found {test}'}")
+    if (kept := record.remembrance) is not None and kept.possible:
         said = f"{len(kept.pictures)} pictures, {len(kept.patients)} patients"
         say(f"remembered: {said}; at most {kept.q:.0%} of either list by mistake")
-    if record.privacy_loss is not None:
-        loss = record.privacy_loss
+    if (loss := record.privacy_loss) is not None:
         say(f"privacy loss ε: at least {loss.epsilon:.2f}, with {loss.confidence:.0%} confidence")
     if record.decision is not None:
         say(

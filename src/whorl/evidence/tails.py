@@ -19,6 +19,11 @@ ONE_SIDED = 1.645
 ALMOST_ONE = 1 - 1e-6
 
 
+def finest(count: int) -> float:
+    """Return what a p-value from so many holdout scores cannot fall below; 0 where a tail is fitted."""
+    return 0.0 if count >= FEWEST else 1 / (1 + count)
+
+
 def copy_p_values(holdout: Array, members: Array) -> Array:
     """Return for correlations of members (m,) how often a picture not used would reach them, (m,)."""
     beside, own = (np.arctanh(np.clip(each, -1.0, ALMOST_ONE)) for each in (np.sort(holdout), members))

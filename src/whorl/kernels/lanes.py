@@ -44,17 +44,15 @@ class LanesModel(models.PrimitiveModel):  # type: ignore[misc]
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile on the first call and keep the machine code on disk; other threads run meanwhile."""
-    made: Callable[..., Any] = numba.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)(
-        function
-    )
+    kept = {"nogil": True, "cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    made: Callable[..., Any] = numba.njit(function, **kept)
     return made
 
 
 def part(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a piece of a kernel, which is woven into the kernel that calls it."""
-    made: Callable[..., Any] = numba.njit(
-        error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
-    )(function)
+    """Compile a piece of a kernel, which is woven into the kernel that calls it: nobody else calls it."""
+    woven = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    made: Callable[..., Any] = numba.njit(function, **woven)
     return made
 
 

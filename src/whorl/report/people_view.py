@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from whorl.exposure import FALSE_COPIES
+from whorl.exposure import FALSE_COPIES, too_few_for_copies
 from whorl.outcomes import Audit, Exposed, NearCopy, Remembered
 from whorl.records import Array
 from whorl.report import wording
@@ -51,6 +51,7 @@ def people_view(audit: Audit, images: Mapping[str, Mapping[int, Array]] | None) 
         "copies_patients": len({audit.patients[row] for row in copied}),
         "copies_false": wording.percent(FALSE_COPIES),
         "copies_sought": bool(audit.near_copies or audit.planted),
+        "copies_short": too_few_for_copies(audit.roles.count("holdout")),
         "gallery": others,
         "gallery_rest": len(audit.exposed) > len(others),
         "has_pictures": images is not None,

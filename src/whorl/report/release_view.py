@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from whorl.conclusions import TOO_COARSE, WEAK
-from whorl.exposure import FALSE_COPIES
+from whorl.exposure import FALSE_COPIES, too_few_for_copies
 from whorl.outcomes import Audit, Decision, Verdict, Word
 from whorl.report import figures, wording
 from whorl.report.people_view import counted, patients_known
@@ -207,6 +207,9 @@ def _linkable(audit: Audit) -> str:
             f"{counted(len(audit.near_copies), 'member picture')}{known} have a near copy: who holds the "
             "real picture can link the generated one to its patient."
         )
+    short = too_few_for_copies(audit.roles.count("holdout"))
+    if audit.planted and short:
+        return short
     if audit.planted:
         return "No near copy is listed; see below which planted copies the same search found."
     return "Not asked: no attack of this panel looks for near copies."
