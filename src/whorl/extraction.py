@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +24,9 @@ from whorl.records import Array, ImageSet, Recipe, Step, digest_of
 from whorl.store import Store
 
 BATCH_BYTES = 16 * 2**20
+MOST_THREADS = 8  # each has a batch at hand
+# What a step may be handed and still be a plain function of each picture: no network learns or answers in it.
+PLAIN = frozenset({"image", "images", "seed"})
 # Pictures whose network features are one piece of the store.
 CHUNK, CHUNK_BYTES = 512, 256 * 2**20
 Extractor = tuple[Step, Callable[..., Array]]
@@ -50,11 +57,16 @@ class Extraction:
     def _described(self, images: ImageSet) -> list[Array]:
         """The features of every step, each picture prepared once."""
         size = max(1, self.batch_bytes // (8 * int(np.prod(images.pixels.shape[1:]))))
-        made = []
-        for rows in _rows(images, size):
+        plain = all(map(_is_plain, (*self.preparations, *(step for step, _ in self.extractors))))
+
+        def told(rows: range) -> None:
             self.progress(f"{self.name}: features", rows.stop, len(images))
+
+        def work(rows: range) -> list[Array]:
             stack = self._batch(images, rows)
-            made.append([extract(stack) for _, extract in self.extractors])
+            return [extract(stack) for _, extract in self.extractors]
+
+        made = list(_in_order(_rows(images, size), work, told, threads() if plain else 1))
         return [np.concatenate(parts) for parts in zip(*made, strict=True)]
 
     def _kept(self, step: Step, extract: Callable[..., Array], images: ImageSet) -> Array:
@@ -106,6 +118,46 @@ class Extraction:
 def _rows(images: ImageSet, size: int) -> list[range]:
     """Some rows after another."""
     return [range(start, min(start + size, len(images))) for start in range(0, len(images), size)]
+
+
+def threads() -> int:
+    """Return how many threads take features: one in a worker process, which has neighbours of its own."""
+    return 1 if multiprocessing.parent_process() else min(MOST_THREADS, os.cpu_count() or 1)
+
+
+def _in_order(
+    batches: list[range], work: Callable[[range], list[Array]], told: Callable[[range], None], count: int
+) -> Iterator[list[Array]]:
+    """What becomes of each batch, one after another; the first alone, since it imports and compiles."""
+    alone = batches[:1] if count > 1 else batches
+    for rows in alone:
+        told(rows)
+        yield work(rows)
+    if len(alone) == len(batches):
+        return
+    pool = ThreadPoolExecutor(min(count, len(batches) - 1))
+    waiting: deque[tuple[range, Future[list[Array]]]] = deque()
+    try:
+        for rows in batches[1:]:
+            waiting.append((rows, pool.submit(work, rows)))
+            if len(waiting) > count:
+                yield _awaited(*waiting.popleft(), told)
+        while waiting:
+            yield _awaited(*waiting.popleft(), told)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _awaited(rows: range, future: Future[list[Array]], told: Callable[[range], None]) -> list[Array]:
+    told(rows)
+    return future.result()
+
+
+def _is_plain(step: Step) -> bool:
+    """Whether a step of whorl's own is a plain function, which several threads can call at a time."""
+    description = steps.find(step.stage, step.name)
+    own = description.module.partition(".")[0] == "whorl"
+    return own and not description.fitted and PLAIN.issuperset(description.handed)
 
 
 def uses_network(step: Step) -> bool:

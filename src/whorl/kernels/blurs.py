@@ -12,7 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from whorl.kernels.lanes import LANES, compiled, converted, every, load, part, root, row_of, spread, store, widened
+from whorl.kernels.lanes import (
+    LANES,
+    compiled,
+    converted,
+    every,
+    load,
+    part,
+    root,
+    row_of,
+    spread,
+    store,
+    widened,
+)
 from whorl.kernels.turns import turn
 from whorl.records import Array, Floats
 
@@ -53,7 +65,7 @@ def _weights(sigma: float) -> Array:
 
 
 def _rooms(shape: tuple[int, ...], reach: int) -> tuple[Array, ...]:
-    """Room for a strip and its borders in float64, for its blur, and for three pictures; sides are whole lanes."""
+    """Room for a strip with its borders in float64, for its blur, and for three pictures of whole lanes."""
     height, width = (-(-side // LANES) * LANES for side in shape[1:])
     longest = max(height, width)
     strip = row_of((longest + 2 * reach) * LANES, np.float64)
@@ -70,7 +82,7 @@ def _mirrored(place: Any, length: Any) -> Any:
 
 @part
 def _weighed(strip: Any, length: Any, weights: Any, out: Any, first: Any, step: Any) -> None:
-    """Blur sixteen columns, two rows in turn; the rows of `out` begin at `first`, a step apart."""
+    """Blur sixteen columns, two rows at a time; rows of `out` begin at `first`, a step apart."""
     reach = len(weights) - 1
     for row in range(-reach, 0):
         store(strip, (reach + row) * LANES, load(strip, (reach + _mirrored(row, length)) * LANES))
@@ -78,7 +90,8 @@ def _weighed(strip: Any, length: Any, weights: Any, out: Any, first: Any, step: 
         store(strip, (reach + other) * LANES, load(strip, (reach + _mirrored(other, length)) * LANES))
     for row in range(0, length - 1, 2):
         place = (row + reach) * LANES
-        upper, lower = load(strip, place) * spread(weights, 0), load(strip, place + LANES) * spread(weights, 0)
+        upper = load(strip, place) * spread(weights, 0)
+        lower = load(strip, place + LANES) * spread(weights, 0)
         before, after = load(strip, place - reach * LANES), load(strip, place + (reach + 1) * LANES)
         for away in range(reach, 0, -1):
             weight = spread(weights, away)

@@ -27,5 +27,5 @@ def means(images: Array, down: int, across: int) -> Floats:
 
 
 def _kind(images: Array, pixels: int) -> np.dtype[np.generic]:
-    """The narrowest numbers that hold the sum of so many pixels: whole ones of 8-bit pictures, else float64."""
+    """The narrowest numbers that hold the sum of so many pixels: whole ones for 8 bits, else float64."""
     return np.min_scalar_type(255 * pixels) if images.dtype == np.uint8 else np.dtype(np.float64)
