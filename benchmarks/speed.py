@@ -22,6 +22,7 @@ from typing import Any
 
 import imagehash
 import numpy as np
+import panel_features
 import whole_folder
 from PIL import Image
 from skimage.feature import local_binary_pattern
@@ -255,6 +256,7 @@ def main() -> None:
         "generated": chosen.generated,
         "rounds": chosen.rounds,
         "kernels": found,
+        "panel": panel_features.measured(real, chosen.rounds),
         "roofline": roofline(chosen.rounds),
         "scaling": scaling(gallery, 3),
     }

@@ -13,6 +13,8 @@ from contracts.foreign import installed
 from whorl import extraction, pipeline
 from whorl.executors import Processes
 from whorl.extraction import Extraction
+from whorl.features.pixels import thumbnail
+from whorl.features.texture import local_contrast
 from whorl.pipeline import Settings
 from whorl.records import BadInput, ImageSet, Recipe, Step
 
@@ -56,6 +58,18 @@ def test_any_number_of_threads_gives_the_same_numbers(monkeypatch, count, batch_
     expected = extracted(Settings(seed=3), *CHAIN)
     monkeypatch.setattr(extraction, "threads", lambda: count)
     np.testing.assert_array_equal(extracted(Settings(seed=3, batch_bytes=batch_bytes), *CHAIN), expected)
+
+
+def test_steps_stand_side_by_side_in_the_kind_that_holds_them_all(monkeypatch):
+    monkeypatch.setattr(extraction, "threads", lambda: 2)
+    given, count = PICTURES.pixels, len(PICTURES)
+    alone = extracted(Settings(batch_bytes=1), CHAIN[1])
+    np.testing.assert_array_equal(alone, local_contrast(given, size=24))
+    assert alone.shape == (count, 32, 32) and alone.dtype == np.float32
+    both = extracted(Settings(batch_bytes=1), Step("features", "pixels.grey"), *CHAIN[1:])
+    parts = [given.reshape(count, -1), alone.reshape(count, -1), thumbnail(given, 16)]
+    np.testing.assert_array_equal(both, np.hstack(parts))
+    assert both.dtype == np.float32
 
 
 def test_progress_is_told_in_order_by_the_thread_that_asked(monkeypatch):
