@@ -23,6 +23,7 @@ from typing import Any
 import first_use
 import imagehash
 import numpy as np
+import panel_features
 import whole_folder
 from PIL import Image
 from skimage.feature import local_binary_pattern
@@ -256,6 +257,7 @@ def main() -> None:
         "generated": chosen.generated,
         "rounds": chosen.rounds,
         "kernels": found,
+        "panel": panel_features.measured(real, chosen.rounds),
         "roofline": roofline(chosen.rounds),
         "scaling": scaling(gallery[:400], 3),
         "first_use": first_use.measured(),

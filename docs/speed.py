@@ -29,6 +29,7 @@ def page(found: Mapping[str, Any]) -> str:
         "kernels": kernels(found["kernels"]),
         "gap": f"{max(line.get('largest_difference', 0.0) for line in lines):.0e}",
         "summed": summed(found["kernels"]),
+        "panel": panel(found.get("panel")),
         "folder": folder(found.get("folder")),
         "same": f"{sum(same)} of {len(same)} runs",
         "roofline": roofline(found["roofline"]),
@@ -64,6 +65,21 @@ def summed(found: Mapping[str, Any]) -> str:
         if "share_summed" in line
     ]
     return f" Of all cells of all pairs it summed {' and '.join(shares)}." if shares else ""
+
+
+def panel(found: Mapping[str, Any] | None) -> str:
+    """What a picture costs to read and to describe for a panel, where it was measured."""
+    if found is None:
+        return "Measured by `python benchmarks/panel_features.py`."
+    rows = [
+        [name, f"{found[f'{key}_ms']:.2f}", f"{found[f'{key}_processor_ms']:.2f}"]
+        for name, key in (("reading a PNG file", "reading"), (f"{found['steps']} features", "features"))
+    ]
+    told = (
+        f"Reading {found['pictures']} pictures and taking every features step of the panel "
+        f"`{found['panel']}` on them: features come at {found['ratio']:.2f} times the rate of reading."
+    )
+    return told + "\n\n" + table(["each picture", "ms", "of the processor"], rows)
 
 
 def folder(found: Mapping[str, Any] | None) -> str:

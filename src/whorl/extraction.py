@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import ast
+import multiprocessing
+import os
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -20,6 +25,9 @@ from whorl.records import Array, ImageSet, Recipe, Step, digest_of
 from whorl.store import Store
 
 BATCH_BYTES = 16 * 2**20
+MOST_THREADS = 8  # each has a batch at hand
+# What a step may be handed and still be a plain function of each picture: no network learns or answers in it.
+PLAIN = frozenset({"image", "images", "seed"})
 # Pictures whose network features are one piece of the store.
 CHUNK, CHUNK_BYTES = 512, 256 * 2**20
 Extractor = tuple[Step, Callable[..., Array]]
@@ -44,18 +52,36 @@ class Extraction:
         if not self.preparations and [step.name for step, _ in self.extractors] == ["pixels.grey"]:
             return images.pixels
         named = any(uses_network(step) for step, _ in self.extractors)
-        found = [self._kept(*one, images) for one in self.extractors] if named else self._described(images)
+        if not named:
+            return self._described(images)
+        found = [self._kept(*one, images) for one in self.extractors]
         return found[0] if len(found) == 1 else np.hstack([part.reshape(len(part), -1) for part in found])
 
-    def _described(self, images: ImageSet) -> list[Array]:
-        """The features of every step, each picture prepared once."""
+    def _described(self, images: ImageSet) -> Array:
+        """The features of all steps side by side, each picture prepared once."""
         size = max(1, self.batch_bytes // (8 * int(np.prod(images.pixels.shape[1:]))))
-        made = []
-        for rows in _rows(images, size):
+        plain = all(map(_is_plain, (*self.preparations, *(step for step, _ in self.extractors))))
+        batches = _rows(images, size)
+
+        def told(rows: range) -> None:
             self.progress(f"{self.name}: features", rows.stop, len(images))
+
+        def taken(rows: range) -> list[Array]:
             stack = self._batch(images, rows)
-            made.append([extract(stack) for _, extract in self.extractors])
-        return [np.concatenate(parts) for parts in zip(*made, strict=True)]
+            return [extract(stack) for _, extract in self.extractors]
+
+        def put(rows: range, parts: list[Array]) -> None:
+            for place, part in zip(places, parts, strict=True):
+                shape = len(rows), *place.shape[1:]
+                np.copyto(place[rows.start : rows.stop], part.reshape(shape), casting="safe")
+
+        # The first batch alone: it imports, compiles and tells how wide the table is.
+        told(batches[0])
+        first = taken(batches[0])
+        table, places = _table(first, len(images))
+        put(batches[0], first)
+        _spread(batches[1:], lambda rows: put(rows, taken(rows)), told, threads() if plain else 1)
+        return table
 
     def _kept(self, step: Step, extract: Callable[..., Array], images: ImageSet) -> Array:
         """The features of one step, a network's as pieces of the store."""
@@ -106,6 +132,50 @@ class Extraction:
 def _rows(images: ImageSet, size: int) -> list[range]:
     """Some rows after another."""
     return [range(start, min(start + size, len(images))) for start in range(0, len(images), size)]
+
+
+def threads() -> int:
+    """Return how many threads take features: one in a worker process, which has neighbours of its own."""
+    return 1 if multiprocessing.parent_process() else min(MOST_THREADS, os.cpu_count() or 1)
+
+
+def _table(parts: list[Array], count: int) -> tuple[Array, list[Array]]:
+    """Room for the features of so many pictures, and each step's columns of it."""
+    if len(parts) == 1:
+        table = np.empty((count, *parts[0].shape[1:]), parts[0].dtype)
+        return table, [table]
+    widths = [int(np.prod(part.shape[1:])) for part in parts]
+    table = np.empty((count, sum(widths)), np.result_type(*(part.dtype for part in parts)))
+    return table, np.split(table, np.cumsum(widths)[:-1], axis=1)
+
+
+def _spread(
+    batches: list[range], work: Callable[[range], None], told: Callable[[range], None], count: int
+) -> None:
+    """Work on all batches, on several threads if there are so many; told of in order, a few in flight."""
+    if count == 1 or len(batches) < 2:
+        for rows in batches:
+            told(rows)
+            work(rows)
+        return
+    pool = ThreadPoolExecutor(min(count, len(batches)))
+    waiting: deque[Future[None]] = deque()
+    ahead = iter(batches)
+    try:
+        waiting.extend(pool.submit(work, rows) for rows in islice(ahead, 2 * count))
+        for rows in batches:
+            told(rows)
+            waiting.popleft().result()
+            waiting.extend(pool.submit(work, following) for following in islice(ahead, 1))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _is_plain(step: Step) -> bool:
+    """Whether a step of whorl's own is a plain function, which several threads can call at a time."""
+    description = steps.find(step.stage, step.name)
+    own = description.module.partition(".")[0] == "whorl"
+    return own and not description.fitted and PLAIN.issuperset(description.handed)
 
 
 def uses_network(step: Step) -> bool:

@@ -37,7 +37,7 @@ NETWORK = frozenset(
 # The one module that reaches out, when a file is asked for by name.
 REACHES_OUT = {"whorl.fetching": frozenset({"urllib.request", "http.client"})}
 # Types of compiled values stand at the top; these modules are themselves imported inside functions.
-KERNELS = ("lanes", "windows", "statistics", "bounds", "pairs", "patterns", "products")
+KERNELS = ("lanes", "windows", "statistics", "bounds", "pairs", "patterns", "products", "blurs", "turns")
 COMPILED = frozenset(f"whorl.kernels.{name}" for name in KERNELS)
 # What does not run when a module is imported; `if` stands for `if TYPE_CHECKING`.
 BODIES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If)

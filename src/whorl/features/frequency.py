@@ -82,10 +82,10 @@ def _by_frequency(residual: Array, cells: int) -> Floats:
 
 
 def _high_pass(images: Array, sigma: float) -> Array:
-    from scipy.ndimage import gaussian_filter
+    from whorl.kernels.blurs import blurred
 
     grey = np.asarray(images, np.float32)
-    return np.asarray(grey - gaussian_filter(grey, [0.0, sigma, sigma]))
+    return grey - blurred(grey, sigma)
 
 
 def _tapered(images: Array) -> tuple[Array, Array]:

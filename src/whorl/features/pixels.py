@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from whorl.kernels.cells import means
 from whorl.records import Array, Count, Floats
 
 VERSION = 1
@@ -25,8 +26,7 @@ def thumbnail(images: Array, size: Count = 32) -> Floats:
     """
     count, height, width = images.shape
     if height % size == 0 and width % size == 0:
-        cells = images.reshape(count, size, height // size, size, width // size)
-        return np.asarray(cells.mean(axis=(2, 4), dtype=np.float64), np.float32).reshape(count, -1)
+        return means(images, height // size, width // size).reshape(count, -1)
     small = [
         np.asarray(Image.fromarray(np.asarray(image, np.float32)).resize((size, size), Image.Resampling.BOX))
         for image in images

@@ -14,10 +14,10 @@ def high_pass(images: Array, sigma: float = 1.0) -> Floats:
 
     (n, h, w) -> (n, h, w).
     """
-    from scipy.ndimage import gaussian_filter
+    from whorl.kernels.blurs import blurred
 
     grey = np.asarray(images, np.float32)
-    return grey - np.asarray(gaussian_filter(grey, [0.0, sigma, sigma]), np.float32)
+    return grey - blurred(grey, sigma)
 
 
 def predictor(

@@ -8,10 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from whorl.kernels.cells import means
 from whorl.records import Array, BadInput, Count, Floats
 
 VERSION = 1
 MOST_POINTS = 16
+FLOOR = 16.0  # what is added to the local energy, so that flat places stay flat
 UNIT = 256  # parts of a pixel in which exact patterns place a point between pixels
 
 
@@ -159,19 +161,12 @@ def local_contrast(images: Array, size: Count = 128, sigma: float = 2.0, window:
 
     (n, h, w) -> (n, size, size) at most; pictures larger than `size` are area-averaged first.
     """
-    from scipy.ndimage import gaussian_filter
+    from whorl.kernels.blurs import contrasts
 
-    from_grey = _shrink(images, size)
-    within = (0.0, 1.0, 1.0)
-    high = from_grey - gaussian_filter(from_grey, [sigma * axis for axis in within])
-    energy = gaussian_filter(high * high, [window * axis for axis in within])
-    return np.asarray(high / np.sqrt(energy + 16.0), np.float32)
+    return contrasts(_shrink(images, size), sigma, window, FLOOR)
 
 
 def _shrink(images: Array, size: int) -> Floats:
     """Area-average by the whole factor that brings the shorter side to `size` or a little above."""
-    count, height, width = images.shape
-    factor = max(1, min(height, width) // size)
-    rows, columns = height // factor, width // factor
-    cells = images[:, : rows * factor, : columns * factor].reshape(count, rows, factor, columns, factor)
-    return np.asarray(cells.mean(axis=(2, 4), dtype=np.float64), np.float32)
+    factor = max(1, min(images.shape[1:]) // size)
+    return means(images, factor, factor)
