@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numba.core import event
 
+from whorl.records import Array
+
 
 class Watch(event.Listener):
     """Seconds of every compilation that is not part of another."""
@@ -37,8 +39,8 @@ class Watch(event.Listener):
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
 
 
-def kernels() -> list[Callable[[], object]]:
-    """Every kernel, on pictures of 8 bits and of fractions."""
+def kernels() -> dict[str, list[Callable[[], object]]]:
+    """Every kernel on pictures of 8 bits, and those that are compiled again for fractions."""
     from whorl.features import cooccurrence, hashes, texture
     from whorl.forge.phantom import draw_hospital
     from whorl.kernels import nearest, neighbours
@@ -46,26 +48,34 @@ def kernels() -> list[Callable[[], object]]:
 
     drawn = draw_hospital(patients=8, slices=1, size=64, seed=1).pixels
     fractions, rows = drawn * 0.9, np.random.default_rng(1).normal(size=(40, 16)).astype(np.float32)
-    return [
-        *(lambda kind=kind: ssim(kind, kind) for kind in (drawn, fractions)),
-        *(lambda kind=kind: ssim(kind, kind, window="gaussian") for kind in (drawn, fractions)),
-        *(lambda kind=kind: nearest.best(kind, kind) for kind in (drawn, fractions)),
+
+    def similar(pictures: Array) -> list[Callable[[], object]]:
+        return [
+            lambda: ssim(pictures, pictures),
+            lambda: ssim(pictures, pictures, window="gaussian"),
+            lambda: nearest.best(pictures, pictures),
+            lambda: texture.local_contrast(pictures),
+        ]
+
+    others: list[Callable[[], object]] = [
         lambda: neighbours.best(rows, rows, 3),
         lambda: texture.lbp(drawn),
         lambda: texture.lbp(drawn, method="symmetric"),
-        lambda: texture.local_contrast(drawn),
         lambda: cooccurrence.residuals(drawn),
         lambda: hashes.phash(drawn),
     ]
+    return {"8 bits": [*similar(drawn), *others], "fractions": similar(fractions)}
 
 
-def used() -> dict[str, float]:
+def used() -> dict[str, dict[str, float]]:
     """Use every kernel once in this process; return seconds of compilation by name."""
-    watch = Watch()
+    watch, found = Watch(), {}
     event.register("numba:compile", watch)
-    for kernel in kernels():
-        kernel()
-    return watch.seconds
+    for kind, calls in kernels().items():
+        for kernel in calls:
+            kernel()
+        found[kind], watch.seconds = watch.seconds, {}
+    return found
 
 
 def measured() -> dict[str, Any]:
@@ -77,7 +87,8 @@ def measured() -> dict[str, Any]:
             json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, env=surroundings).stdout)
             for _ in range(2)
         )
-    return {"seconds": first, "total": sum(first.values()), "again": sum(second.values())}
+    totals = {kind: sum(seconds.values()) for kind, seconds in first.items()}
+    return {"seconds": first, "totals": totals, "again": sum(sum(one.values()) for one in second.values())}
 
 
 if __name__ == "__main__":
