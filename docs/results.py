@@ -121,6 +121,7 @@ def page(content: Mapping[str, Any]) -> str:
         "repeated": repeated(json.loads(REPEATED.read_text(encoding="utf-8"))),
         "failed": failures(found),
         "absent": absent(found),
+        "trained": trained(found),
         "recipes": len(found.overall),
         "editions": len(found.membership),
         "versions": ", ".join(f"{name} {version}" for name, version in content["versions"].items()),
@@ -233,6 +234,23 @@ def failures(found: Standings) -> str:
         reasons.setdefault(reason, []).append(f"`{one.recipe}`")
     lines = [f"- {reason}: {', '.join(sorted(names))}" for reason, names in sorted(reasons.items())]
     return "\n".join(lines) or "Every recipe that was asked for ended with a figure."
+
+
+def trained(found: Standings) -> str:
+    """Say where networks were trained, and how much."""
+    marked = {
+        edition.title: {row.recipe for row in edition.rows if row.recipe.endswith("-effort")}
+        for edition in found.membership
+    }
+    where = [f"`{title}`" for title, names in marked.items() if names]
+    if not where:
+        return "No recipe that trains a network was run."
+    return (
+        f"{len(set().union(*marked.values()))} recipes that train a network were run with `--effort small` "
+        "(64 × 64, a quarter of the channels, at most 400 steps of 32 pictures), three seeds each, on "
+        f"{len(where)} of the {len(marked)} editions: {', '.join(where)}. "
+        "None was run with the effort of its paper."
+    )
 
 
 def absent(found: Standings) -> str:
