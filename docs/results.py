@@ -238,19 +238,25 @@ def failures(found: Standings) -> str:
 
 def trained(found: Standings) -> str:
     """Say where networks were trained, and how much."""
-    marked = {
-        edition.title: {row.recipe for row in edition.rows if row.recipe.endswith("-effort")}
-        for edition in found.membership
-    }
-    where = [f"`{title}`" for title, names in marked.items() if names]
-    if not where:
+    small: dict[str, set[str]] = {}
+    full: dict[str, set[str]] = {}
+    for edition in found.membership:
+        for row in edition.rows:
+            if row.recipe.endswith("-effort"):
+                small.setdefault(f"`{edition.title}`", set()).add(row.recipe)
+            elif recipes.learns(recipes.load(row.recipe)):
+                full.setdefault(f"`{edition.title}`", set()).add(f"`{row.recipe}`")
+    if not small:
         return "No recipe that trains a network was run."
-    return (
-        f"{len(set().union(*marked.values()))} recipes that train a network were run with `--effort small` "
-        "(64 × 64, a quarter of the channels, at most 400 steps of 32 pictures), three seeds each, on "
-        f"{len(where)} of the {len(marked)} editions: {', '.join(where)}. "
-        "None was run with the effort of its paper."
+    said = (
+        f"{len(set().union(*small.values()))} recipes that train a network were run with `--effort small` "
+        "(64 × 64, a quarter of the channels, at most 400 steps of 32 pictures), three seeds where they draw, on "
+        f"{len(small)} of the {len(found.membership)} editions: {', '.join(small)}. "
     )
+    if not full:
+        return said + "None was run with the effort of its paper."
+    names = sorted(set().union(*full.values()))
+    return said + f"With the effort of its paper, one seed, on {', '.join(full)}: {', '.join(names)}."
 
 
 def absent(found: Standings) -> str:
