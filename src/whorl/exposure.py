@@ -32,7 +32,7 @@ def too_few_for_copies(holdout: int) -> str:
         return ""
     return (
         f"With {holdout} holdout pictures no near copy can be listed, however like its twin: "
-        f"{FEWEST} or more are needed to keep the wrong ones below {FALSE_COPIES:.0%}."
+        f"{FEWEST} or more are needed to keep the wrong ones below {100 * FALSE_COPIES:g} %."
     )
 
 

@@ -141,7 +141,7 @@ def test_too_few_holdout_pictures_for_any_copy_is_said(full):
     beside = few.roles.count("holdout")
     words = said(dataclasses.replace(few, near_copies=()))
     assert beside < 40 and f"With {beside} holdout pictures no near copy can be listed" in words
-    assert "40 or more are needed to keep the wrong ones below 1%" in words
+    assert "40 or more are needed to keep the wrong ones below 1 %" in words
     assert full.roles.count("holdout") >= 40
     assert "no near copy can be listed" not in said(dataclasses.replace(full, near_copies=()))
 
