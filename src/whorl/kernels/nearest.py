@@ -20,6 +20,7 @@ from whorl.kernels.structural import Sheet, Slabs, cell_sums, similarities
 from whorl.records import Array, BadInput, Floats
 
 ROWS_AT_ONCE = 256
+FARTHEST = 1000.0  # ranges of the data
 
 
 def best(
@@ -34,8 +35,8 @@ def best(
             f"the {k} most similar of {len(gallery)} pictures: give a number of 1 to {len(gallery)}"
         )
     measure = measure_for("uniform", data_range, queries, gallery)
-    if min(_darkest(queries), _darkest(gallery)) < 0:
-        return _all_pairs(queries, gallery, data_range, k)  # the bounds hold for greys of 0 and above
+    if not (_boundable(queries, data_range) and _boundable(gallery, data_range)):
+        return _all_pairs(queries, gallery, data_range, k)
     search = Search(queries, gallery, measure, k, room=room)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         search.all(pool)
@@ -48,7 +49,7 @@ def best(
 def closest(stack: Array, *, data_range: float = 255.0, room: int = ROOM) -> float:
     """The largest similarity of any two pictures of one set of two or more, in either order."""
     measure = measure_for("uniform", data_range, stack)
-    if _darkest(stack) < 0:
+    if not _boundable(stack, data_range):
         involved = np.arange(len(stack))
     else:
         search = Search(stack, stack, measure, 1, among=True, room=room)
@@ -64,8 +65,11 @@ def closest(stack: Array, *, data_range: float = 255.0, room: int = ROOM) -> flo
     return largest
 
 
-def _darkest(stack: Array) -> float:
-    return 0.0 if stack.dtype.kind == "u" else float(min(image.min() for image in stack))
+def _boundable(stack: Array, data_range: float) -> bool:
+    """Whether bounds hold: greys of 0 and above, and not so far out of range that squares overflow."""
+    if stack.dtype == np.uint8:
+        return FARTHEST * data_range >= 255.0
+    return all(image.min() >= 0 and image.max() <= FARTHEST * data_range for image in stack)
 
 
 def _all_pairs(queries: Array, gallery: Array, data_range: float, k: int) -> tuple[Floats, Array]:
