@@ -250,8 +250,8 @@ def trained(found: Standings) -> str:
         return "No recipe that trains a network was run."
     said = (
         f"{len(set().union(*small.values()))} recipes that train a network were run with `--effort small` "
-        "(64 × 64, a quarter of the channels, at most 400 steps of 32 pictures), three seeds where they draw, "
-        f"nearly all on {len(small)} of the {len(found.membership)} editions: {', '.join(small)}. "
+        "(64 × 64, a quarter of the channels, at most 400 steps of 32 pictures), three seeds where they "
+        f"draw, nearly all on {len(small)} of the {len(found.membership)} editions: {', '.join(small)}. "
     )
     if not full:
         return said + "None was run with the effort of its paper."
