@@ -26,8 +26,9 @@ def copies_column(recipes: Sequence[Recipe]) -> int | None:
     return None
 
 
-def too_few_for_copies(holdout: int) -> str:
+def too_few_for_copies(roles: Sequence[str]) -> str:
     """Say why no near copy can be listed beside so few holdout pictures; nothing where one can."""
+    holdout = roles.count("holdout")
     if finest(holdout) <= FALSE_COPIES:
         return ""
     return (

@@ -152,7 +152,7 @@ def test_too_few_holdout_pictures_for_any_copy_is_said(full):
 def test_a_perfect_copy_is_listed_only_beside_enough_holdout(count, possible):
     beside = np.random.default_rng(count).normal(0.3, 0.05, count)
     smallest = float(copy_p_values(beside, np.array([1.0]))[0])
-    assert (smallest <= FALSE_COPIES) == possible == (not too_few_for_copies(count))
+    assert (smallest <= FALSE_COPIES) == possible == (not too_few_for_copies(["holdout"] * count))
 
 
 def test_near_copies_stand_side_by_side_only_if_asked(full):

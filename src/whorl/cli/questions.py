@@ -240,7 +240,7 @@ def _tell_evidence(record: Audit) -> None:
         say(f"by patient, the mean of the pictures: AUC {interval(record.per_patient.auc)}")
     if record.planted:
         test = ", ".join(f"{one.found} of {one.planted} {one.altered}" for one in record.planted[:2])
-        short = too_few_for_copies(record.roles.count("holdout"))
+        short = too_few_for_copies(record.roles)
         say(f"near copies: {len(record.near_copies)}; {short or f'planted to test the search, found {test}'}")
     if (kept := record.remembrance) is not None and kept.possible:
         said = f"{len(kept.pictures)} pictures, {len(kept.patients)} patients"

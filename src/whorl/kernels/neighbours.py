@@ -98,10 +98,10 @@ class Side:
         return out
 
 
-def _in_parts(rows: Array, work: Callable[[slice], object]) -> list[Any]:
-    """Do something to some rows after another that stay near a core, on all cores."""
-    step = max(1, NEAR_BYTES // (8 * max(1, rows.shape[1])))
-    parts = [slice(start, start + step) for start in range(0, len(rows), step)]
+def _in_parts(rows: Array, work: Callable[[slice], object], width: int = 0) -> list[Any]:
+    """Do something to some rows after another that stay near a core, on all cores; `width` numbers a row."""
+    step = max(1, NEAR_BYTES // (8 * max(1, width or rows.shape[1])))
+    parts = [slice(start, min(start + step, len(rows))) for start in range(0, len(rows), step)]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         return list(pool.map(work, parts))
 
@@ -168,11 +168,9 @@ def _values(mine: Side, theirs: Side, near: Array) -> Floats:
     """How alike chosen pairs are, as the similarity of that name says."""
     from whorl.kernels import products
 
-    dots, step = np.empty(near.shape), -(-len(near) // (4 * (os.cpu_count() or 1)))
+    dots, width = np.empty(near.shape), mine.rows.shape[1]
     given = (mine.rows, theirs.rows, np.ascontiguousarray(near), mine.means, theirs.means)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        starts = range(0, len(near), step)
-        list(pool.map(lambda at: products.chosen(*given, at, min(at + step, len(near)), dots), starts))
+    _in_parts(near, lambda part: products.chosen(*given, part.start, part.stop, dots), width)
     if mine.kind == "euclidean":
         scale = mine.lengths[:, None] ** 2 + theirs.lengths[near] ** 2
         grain = np.maximum(scale * GRAIN, np.finfo(np.float64).tiny)

@@ -51,7 +51,7 @@ def people_view(audit: Audit, images: Mapping[str, Mapping[int, Array]] | None) 
         "copies_patients": len({audit.patients[row] for row in copied}),
         "copies_false": wording.percent(FALSE_COPIES),
         "copies_sought": bool(audit.near_copies or audit.planted),
-        "copies_short": too_few_for_copies(audit.roles.count("holdout")),
+        "copies_short": too_few_for_copies(audit.roles),
         "gallery": others,
         "gallery_rest": len(audit.exposed) > len(others),
         "has_pictures": images is not None,

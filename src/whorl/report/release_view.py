@@ -207,7 +207,7 @@ def _linkable(audit: Audit) -> str:
             f"{counted(len(audit.near_copies), 'member picture')}{known} have a near copy: who holds the "
             "real picture can link the generated one to its patient."
         )
-    short = too_few_for_copies(audit.roles.count("holdout"))
+    short = too_few_for_copies(audit.roles)
     if audit.planted and short:
         return short
     if audit.planted:
