@@ -118,10 +118,28 @@ def test_no_similarity_exceeds_its_bound(case):
     for row in range(len(queries)):
         one = mine[:, :, row, None]
         light = (one[:, 0] - theirs[:, 0]) ** 2 / (one[:, 1] + theirs[:, 1] + (0.01 * data_range) ** 2)
-        apart = ((one[:, 2:5] - theirs[:, 2:5]) ** 2).sum(axis=1) / (one[:, 5] + theirs[:, 5])
-        bound = np.maximum(1 - np.maximum(light, apart), 0)
+        apart = ((one[:, 2:6] - theirs[:, 2:6]) ** 2).sum(axis=1) / (one[:, 6] + theirs[:, 6])
+        bound = 1 - np.maximum(light, apart)
         means = (bound * windows.reshape(-1, 1)).sum(axis=0) / windows.sum()
         assert (found[row] <= means[: len(gallery)] + 1e-5).all()
+
+
+def test_what_runs_against_a_picture_can_be_the_most_like_it():
+    # Where the second part of the similarity is below 0 the first takes from how low it is: most of all where
+    # dark meets bright. A bound that forgets it leaves the last picture, whose slope is the other way round.
+    query, opposed = (
+        np.tile(np.array(row, np.uint8), (10, 1))
+        for row in (
+            [0, 0, 1, 12, 27, 41, 51, 57, 143, 117],
+            [233, 255, 125, 93, 87, 72, 48, 20, 137, 75],
+        )
+    )
+    plain = 90 + np.random.default_rng(0).integers(0, 6, (40, 10, 10)).astype(np.uint8)
+    gallery = np.concatenate([plain, opposed[None]])
+    values, places = nearest.best(query[None], gallery)
+    everything = structural.similarities(query[None], gallery)
+    assert everything[0].argmax() == 40
+    assert (values[0, 0], places[0, 0]) == (everything[0, 40], 40)
 
 
 @pytest.mark.parametrize(

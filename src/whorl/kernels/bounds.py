@@ -1,11 +1,15 @@
-"""What the similarity of two pictures cannot exceed, from six numbers of every four by four windows.
+"""What the similarity of two pictures cannot exceed, from seven numbers of every four by four windows.
 
-Of one window the luminance part is 1 - (ua - ub)² / (ua² + ub² + c1), and the part of contrast and structure
-1 - |a - b|² / (va + vb + c2), where a and b are the pixels less their mean over √48. |a - b|² is no less than
-the squared differences along any directions at right angles, plus that of the lengths of what is left: here
-two gradients and the rest. A square over a number is convex in both, so that the mean of these fractions over
-some windows is no less than the fraction of the means (Jensen). What stands here holds for every pair; that
-it is near the truth on pictures of bodies is why most pairs need not be looked at closely.
+Of one window the luminance part is 1 - l with l = (ua - ub)² / (ua² + ub² + c1), and the part of contrast and
+structure 1 - x with x = |a - b|² / (va + vb + c2), where a and b are the pixels less their mean over √48.
+Greys are not negative, so that l is at most 1 and the product of both parts at most 1 - l and, since the
+second part can be negative, at most 1 - min(x, 1). |a - b|² is no less than the squared differences along any
+directions at right angles, plus that of the lengths of what is left: here a gradient g and the rest. Of g only
+(|ga - gb|² + (|ga| - |gb|)²) / 2 is taken, which exceeds neither |ga - gb|² nor |ga|² + |gb|²: what is taken in
+all exceeds neither |a - b|² nor va + vb, and its share of va + vb + c2 not min(x, 1). A square over a number is
+convex in both, so that the mean of these fractions over some windows is no less than the fraction of the means
+(Jensen). What stands here holds for every pair; that it is near the truth on pictures of bodies is why most
+pairs need not be looked at closely.
 
 Import this module inside functions: it loads numba.
 """
@@ -33,15 +37,15 @@ from whorl.kernels.windows import WINDOW
 from whorl.records import Array
 
 BLOCK = 4  # windows along a side of what is averaged
-TRAITS = 6  # mean and mean square of the grey; two gradients, rest, variance + half of c2
+TRAITS = 7  # mean and mean square of the grey; gradient and its length, over √2; rest; variance + half of c2
 SLACK = 2e-5  # a window; above all rounding
 DARK, HALF = 0.01**2, 0.5 * 0.03**2  # c1 and half of c2, greys as shares of the range of the data
 
 
 def gradient(share: float) -> Array:
-    """The first cosine along seven pixels, of length 1 over the window, over √48, for shares of the range."""
+    """The first cosine along seven pixels, of length √½ over the window, over √48, for shares of the range."""
     cosine = np.cos(np.pi * (np.arange(WINDOW) + 0.5) / WINDOW)
-    return np.asarray(share * cosine * np.sqrt(2.0) / WINDOW / np.sqrt(48.0))
+    return np.asarray(share * cosine / WINDOW / np.sqrt(48.0))
 
 
 @part
@@ -58,14 +62,15 @@ def _columns(image: Any, width: Any, row: Any, slope: Any, sums: Any, slopes: An
 
 @part
 def _traits(sums: Any, slopes: Any, x: Any, slope: Any, light: Any, spreads: Any, share: Any) -> Any:
-    """Six numbers of sixteen neighbouring windows, from columns, sums of pixels and spreads."""
+    """Seven numbers of sixteen neighbouring windows, from columns, sums of pixels and spreads."""
     down, across = every(0.0), every(0.0)
     for step in range(WINDOW):
         down = down + load(sums, slopes + x + step)
         across = fused(load(sums, x + step), spread(slope, step), across)
     grey, variance = light * every(share / 49.0), spreads * every(share * share / 24.0)
-    rest = larger(less(down, down, less(across, across, variance)), every(0.0))
-    return grey, grey * grey, down, across, root(rest), variance + every(HALF)
+    steep = fused(down, down, across * across)
+    rest = larger(less(every(2.0), steep, variance), every(0.0))
+    return grey, grey * grey, down, across, root(steep), root(rest), variance + every(HALF)
 
 
 @part
@@ -77,10 +82,10 @@ def _add(traits: Any, at: Any, value: Any) -> None:
 def describe(
     image: Any, shape: Any, maps: Any, share: Any, slope: Any, room: Any, lane: Any, out: Any
 ) -> None:
-    """Write six means of every block of windows of one picture into its lane; `out` is (blocks, 6, 16).
+    """Write seven means of every block of windows of one picture into its lane; `out` is (blocks, 7, 16).
 
     `maps` are those of `pairs.unfold`; `share` is 1 over the range of the data, as which greys enter, so that
-    products of products stay numbers; `slope` has it in it. `room` takes eight rows and what windows reach.
+    products of products stay numbers; `slope` has it in it. `room` takes nine rows and what windows reach.
     """
     height, width, pitch = shape
     rows, columns = height - WINDOW + 1, width - WINDOW + 1
@@ -92,15 +97,16 @@ def describe(
             _columns(image, width, row, slope, room, pitch + 2 * LANES)
             for x in range(0, columns, LANES):
                 light, spreads = load(maps, row * pitch + x), load(maps, second + row * pitch + x)
-                grey, square, down, across, rest, variance = _traits(
+                grey, square, down, across, steep, rest, variance = _traits(
                     room, pitch + 2 * LANES, x, slope, light, spreads, share
                 )
                 _add(room, own + x, grey)
                 _add(room, own + pitch + x, square)
                 _add(room, own + 2 * pitch + x, down)
                 _add(room, own + 3 * pitch + x, across)
-                _add(room, own + 4 * pitch + x, rest)
-                _add(room, own + 5 * pitch + x, variance)
+                _add(room, own + 4 * pitch + x, steep)
+                _add(room, own + 5 * pitch + x, rest)
+                _add(room, own + 6 * pitch + x, variance)
         for block in range(blocks):
             first, last = block * BLOCK, min(block * BLOCK + BLOCK, columns)
             for trait in range(TRAITS):
@@ -119,12 +125,13 @@ def _bound(mine: Any, lane: Any, theirs: Any, block: Any, dark: Any) -> Any:
     squares = spread(mine, own + LANES) + load(theirs, at + LANES) + dark
     down = spread(mine, own + 2 * LANES) - load(theirs, at + 2 * LANES)
     across = spread(mine, own + 3 * LANES) - load(theirs, at + 3 * LANES)
-    rest = spread(mine, own + 4 * LANES) - load(theirs, at + 4 * LANES)
-    spreads = spread(mine, own + 5 * LANES) + load(theirs, at + 5 * LANES)
-    apart = fused(down, down, fused(across, across, rest * rest))
-    # 1 - the larger of the two fractions, and never below 0.
+    steep = spread(mine, own + 4 * LANES) - load(theirs, at + 4 * LANES)
+    rest = spread(mine, own + 5 * LANES) - load(theirs, at + 5 * LANES)
+    spreads = spread(mine, own + 6 * LANES) + load(theirs, at + 6 * LANES)
+    apart = fused(down, down, fused(across, across, fused(steep, steep, rest * rest)))
+    # 1 - the larger of the two fractions.
     both = spreads * squares
-    return larger(both - larger(gap * gap * spreads, apart * squares), both - both), both
+    return both - larger(gap * gap * spreads, apart * squares), both
 
 
 @part

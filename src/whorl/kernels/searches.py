@@ -136,7 +136,7 @@ def _unfolded(search: Search, stack: Array, planes: Array) -> Array:
     image = lanes.row_of(height * width + beyond, np.float64)
     sums = lanes.row_of(2 * pitch + beyond, np.float64)
     maps = lanes.row_of(2 * rows * pitch + beyond, np.float64)
-    room = lanes.row_of(8 * pitch + beyond, np.float64)
+    room = lanes.row_of(9 * pitch + beyond, np.float64)
     blocks = -(-rows // bounds.BLOCK) * -(-columns // bounds.BLOCK)
     traits = lanes.row_of(blocks * bounds.TRAITS * lanes.LANES, np.float32)
     share = 1.0 / measure.data_range
