@@ -237,26 +237,31 @@ def failures(found: Standings) -> str:
 
 
 def trained(found: Standings) -> str:
-    """Say where networks were trained, and how much."""
+    """Say which recipes trained a network, where, and how much."""
+    kinds: dict[str, set[str]]
     small: dict[str, set[str]] = {}
     full: dict[str, set[str]] = {}
+    own: dict[str, set[str]] = {}
     for edition in found.membership:
         for row in edition.rows:
-            if row.recipe.endswith("-effort"):
-                small.setdefault(f"`{edition.title}`", set()).add(row.recipe)
-            elif recipes.learns(recipes.load(row.recipe)):
-                full.setdefault(f"`{edition.title}`", set()).add(f"`{row.recipe}`")
+            name = row.recipe.split("+")[0]
+            kinds = small if row.recipe.endswith("-effort") else own if row.own else full
+            if kinds is small or recipes.learns(recipes.load(name)):
+                kinds.setdefault(f"`{edition.title}`", set()).add(f"`{name}`")
     if not small:
         return "No recipe that trains a network was run."
+    names, whole, ours = (sorted(set().union(*kinds.values())) for kinds in (small, full, own))
     said = (
-        f"{len(set().union(*small.values()))} recipes that train a network were run with `--effort small` "
+        f"{len(names)} recipes that train a network were run with `--effort small` "
         "(64 × 64, a quarter of the channels, at most 400 steps of 32 pictures), three seeds where they "
         f"draw, nearly all on {len(small)} of the {len(found.membership)} editions: {', '.join(small)}. "
     )
-    if not full:
+    said += f"Our own that train one have no other effort: {', '.join(ours)}. " if ours else ""
+    if not whole:
         return said + "None was run with the effort of its paper."
-    names = sorted(set().union(*full.values()))
-    return said + f"With the effort of its paper, one seed, on {', '.join(full)}: {', '.join(names)}."
+    said += f"With the effort of its paper, one seed, on {', '.join(full)}: {', '.join(whole)}. "
+    left = sorted(set(names) - set(whole))
+    return said + (f"Not run with it: {', '.join(left)}." if left else "")
 
 
 def absent(found: Standings) -> str:
