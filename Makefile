@@ -5,13 +5,20 @@ BIN := $(VENV)/bin
 OUT ?= whorl-demo
 BENCH ?= whorl-bench
 
-.PHONY: demo test check format lint types docs docs-check bench bench-speed clean
+.PHONY: demo test test-networks test-networks-once check format lint types docs docs-check bench bench-speed clean
 
 demo: $(VENV)/.user
 	$(BIN)/whorl demo --out $(OUT)
 
 test: $(VENV)/.developer
 	$(BIN)/python -m pytest -n auto
+
+# What needs torch, in tiny settings: all of it, or every system once.
+test-networks: $(VENV)/.networks
+	$(BIN)/python -m pytest -n auto -m network
+
+test-networks-once: $(VENV)/.networks
+	$(BIN)/python -m pytest -n auto -m network -k "answers_every_query or same_seed_same or network_sizes"
 
 check: lint types docs-check test
 
@@ -67,3 +74,7 @@ $(VENV)/.user: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.developer: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.user
+
+$(VENV)/.networks: $(VENV)/.developer
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,deep]'
+	@touch $@

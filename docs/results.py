@@ -271,13 +271,13 @@ def absent(found: Standings) -> str:
     for name in recipes.names():
         recipe = recipes.load(name)
         if recipe.task == "membership" and name not in there:
-            kind = (
-                "weights of a network"
-                if recipes.needs_weights(recipe)
-                else "a network of their own to be trained"
-            )
+            kind = "ask" if recipes.needs_weights(recipe) else "train further"
             needs.setdefault(kind, []).append(f"`{name}`")
-    return "\n".join(f"- {len(names)} that need {kind}: {', '.join(names)}" for kind, names in needs.items())
+    lines = []
+    for kind, names in needs.items():
+        what = f"{len(names)} that {kind} a network whose weights were not at hand"
+        lines.append(f"- {what}: {', '.join(names)}")
+    return "\n".join(lines)
 
 
 def interval(found: Interval | None) -> str:

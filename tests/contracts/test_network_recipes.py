@@ -15,7 +15,7 @@ from whorl.networks.embedding import Networks
 from whorl.pipeline import Settings
 from whorl.records import Problem, Recipe, Scores
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 NAMED = checks.distinct([recipe for recipe in LISTED if recipes.needs_weights(recipe)])
 # Few enough layers that all recipes together take a minute; one shape of output for each kind of network.
@@ -69,15 +69,20 @@ def toy(recipe: Recipe) -> Problem:
     return checks.toy(recipe)
 
 
+def hasty(name: str) -> Recipe:
+    """The recipe by this name; what it learns beside the named network, it learns in a few steps."""
+    return recipes.with_effort(recipes.load(name), "tiny")
+
+
 @cache
 def scored(name: str) -> Scores:
-    recipe = recipes.load(name)
+    recipe = hasty(name)
     return pipeline.score(recipe, toy(recipe), Settings(networks=NETWORKS))
 
 
 @pytest.mark.parametrize("name", [recipe.name for recipe in NAMED])
 def test_it_runs_and_answers_every_query(name: str) -> None:
-    recipe = recipes.load(name)
+    recipe = hasty(name)
     problem, scores = toy(recipe), scored(name)
     assert scores.ids == problem.queries.ids and scores.values.dtype == np.float32
     assert np.isfinite(scores.values).all()
@@ -91,7 +96,7 @@ def test_it_runs_and_answers_every_query(name: str) -> None:
     "name", ["m24-robot.vgg-inceptionnet", "a24-csm.joined", "m24-kdemed.densenet", "m23-cse.pairs"]
 )
 def test_the_same_seed_gives_the_same_numbers_and_batches_move_them_by_rounding(name: str) -> None:
-    recipe, first = recipes.load(name), scored(name)
+    recipe, first = hasty(name), scored(name)
     again = pipeline.score(recipe, toy(recipe), Settings(networks=NETWORKS))
     checks.assert_same(first, again)
     few = Networks(random=True, known=NETWORKS.known, batch=3)
@@ -100,7 +105,7 @@ def test_the_same_seed_gives_the_same_numbers_and_batches_move_them_by_rounding(
 
 
 def test_queries_are_scored_alone_where_nothing_is_transductive() -> None:
-    recipe = recipes.load("m24-robot.resnet50")
+    recipe = hasty("m24-robot.resnet50")
     rows = [1, 3, 4]
     part = pipeline.score(recipe, problems.subset(toy(recipe), rows), Settings(networks=NETWORKS))
     np.testing.assert_allclose(part.values, scored(recipe.name).values[rows], rtol=1e-4, atol=1e-5)

@@ -13,7 +13,7 @@ from whorl.cli import main
 from whorl.forge import editions
 from whorl.networks.embedding import Networks
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 

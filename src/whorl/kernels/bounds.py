@@ -3,15 +3,14 @@
 Of one window the luminance part is 1 - l with l = (ua - ub)² / (ua² + ub² + c1), and the part of contrast and
 structure 1 - x with x = |a - b|² / (va + vb + c2), where a and b are the pixels less their mean over √48.
 Greys are not negative, so that l is at most 1 and the product of both parts at most 1 - l and, since the
-second part can be negative, at most 1 - min(x, 1). |a - b|² is no less than the squared differences along any
-directions at right angles, plus that of the lengths of what is left: here a gradient g and the rest. Of g only
-(|ga - gb|² + (|ga| - |gb|)²) / 2 is taken, which exceeds neither |ga - gb|² nor |ga|² + |gb|²: what is taken in
-all exceeds neither |a - b|² nor va + vb, and its share of va + vb + c2 not min(x, 1). A square over a number is
-convex in both, so that the mean of these fractions over some windows is no less than the fraction of the means
-(Jensen). What stands here holds for every pair; that it is near the truth on pictures of bodies is why most
-pairs need not be looked at closely.
+second part can be negative, at most 1 - min(x, 1). |a - b|² is no less than the squared differences along
+any directions at right angles, plus that of the lengths of what is left: here a gradient g and the rest.
+Of g only (|ga - gb|² + (|ga| - |gb|)²) / 2 is taken, which exceeds neither |ga - gb|² nor |ga|² + |gb|²:
+what is taken in all exceeds neither |a - b|² nor va + vb, and as a share of va + vb + c2 not min(x, 1).
 
-Import this module inside functions: it loads numba.
+A square over a number is convex in both, so that the mean of these fractions over some windows is no less
+than the fraction of the means (Jensen). What stands here holds for every pair; that it is near the truth on
+pictures of bodies is why most pairs need not be looked at closely.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ DARK, HALF = 0.01**2, 0.5 * 0.03**2  # c1 and half of c2, greys as shares of the
 
 
 def gradient(share: float) -> Array:
-    """The first cosine along seven pixels, of length √½ over the window, over √48, for shares of the range."""
+    """The first cosine along seven pixels, of length √½ over a window, over √48, for shares of the range."""
     cosine = np.cos(np.pi * (np.arange(WINDOW) + 0.5) / WINDOW)
     return np.asarray(share * cosine / WINDOW / np.sqrt(48.0))
 
