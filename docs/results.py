@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pages
+from absences import absent, failures, trained
 from pages import table
 
-from whorl import ledger, recipes, standings
+from whorl import ledger, standings
 from whorl.installation import versions
 from whorl.placings import Edition, Placing
 from whorl.records import Interval
@@ -27,6 +28,7 @@ PAGE, DETAILS = HERE / "results.md", HERE / "results-editions.md"
 PROSE = HERE / "results.md.in"
 DATA = HERE / "data" / "lidc64.json"
 REPEATED = HERE / "data" / "lidc64_repeated.json"
+PROBED = HERE / "data" / "real_or_generated.json"
 KEPT = (
     "key",
     "edition",
@@ -119,6 +121,7 @@ def page(content: Mapping[str, Any]) -> str:
         "ranks": comparison_sentence(found.comparison, "recipe"),
         "dials": dials(found),
         "repeated": repeated(json.loads(REPEATED.read_text(encoding="utf-8"))),
+        "probed": probed(json.loads(PROBED.read_text(encoding="utf-8"))),
         "failed": failures(found),
         "absent": absent(found),
         "trained": trained(found),
@@ -226,58 +229,13 @@ def _curve(points: Sequence[Interval | None]) -> str:
     return " → ".join("?" if point is None else f"{point.estimate:.2f}" for point in points)
 
 
-def failures(found: Standings) -> str:
-    """Say which recipes were not run, and why; recipes of one reason in one line."""
-    reasons: dict[str, list[str]] = {}
-    for one in {one.recipe: one for one in found.failures}.values():
-        reason = one.reason.removeprefix(f"{one.recipe}: ").split(": neither --weights")[0]
-        reasons.setdefault(reason, []).append(f"`{one.recipe}`")
-    lines = [f"- {reason}: {', '.join(sorted(names))}" for reason, names in sorted(reasons.items())]
-    return "\n".join(lines) or "Every recipe that was asked for ended with a figure."
-
-
-def trained(found: Standings) -> str:
-    """Say which recipes trained a network, where, and how much."""
-    kinds: dict[str, set[str]]
-    small: dict[str, set[str]] = {}
-    full: dict[str, set[str]] = {}
-    own: dict[str, set[str]] = {}
-    for edition in found.membership:
-        for row in edition.rows:
-            name = row.recipe.split("+")[0]
-            kinds = small if row.recipe.endswith("-effort") else own if row.own else full
-            if kinds is small or recipes.learns(recipes.load(name)):
-                kinds.setdefault(f"`{edition.title}`", set()).add(f"`{name}`")
-    if not small:
-        return "No recipe that trains a network was run."
-    names, whole, ours = (sorted(set().union(*kinds.values())) for kinds in (small, full, own))
-    said = (
-        f"{len(names)} recipes that train a network were run with `--effort small` "
-        "(64 × 64, a quarter of the channels, at most 400 steps of 32 pictures), three seeds where they "
-        f"draw, nearly all on {len(small)} of the {len(found.membership)} editions: {', '.join(small)}. "
-    )
-    said += f"Our own that train one have no other effort: {', '.join(ours)}. " if ours else ""
-    if not whole:
-        return said + "None was run with the effort of its paper."
-    said += f"With the effort of its paper, one seed, on {', '.join(full)}: {', '.join(whole)}. "
-    left = sorted(set(names) - set(whole))
-    return said + (f"Not run with it: {', '.join(left)}." if left else "")
-
-
-def absent(found: Standings) -> str:
-    """List the recipes of this question that no line is about, by what they would need."""
-    there = {row.recipe.split("+")[0] for row in found.overall} | {one.recipe for one in found.failures}
-    needs: dict[str, list[str]] = {}
-    for name in recipes.names():
-        recipe = recipes.load(name)
-        if recipe.task == "membership" and name not in there:
-            kind = "ask" if recipes.needs_weights(recipe) else "train further"
-            needs.setdefault(kind, []).append(f"`{name}`")
-    lines = []
-    for kind, names in needs.items():
-        what = f"{len(names)} that {kind} a network whose weights were not at hand"
-        lines.append(f"- {what}: {', '.join(names)}")
-    return "\n".join(lines)
+def probed(content: Mapping[str, Any]) -> str:
+    """How well a plain classifier tells generated pictures from real ones, and halves of these apart."""
+    rows = [
+        [line["edition"], *(interval(Interval(**line[key])) for key in ("generated", "halves"))]
+        for line in content["runs"]
+    ]
+    return table(("edition", "generated or real", "two halves of the real ones"), rows)
 
 
 def interval(found: Interval | None) -> str:

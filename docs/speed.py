@@ -34,7 +34,7 @@ def page(found: Mapping[str, Any]) -> str:
         "same": f"{sum(same)} of {len(same)} runs",
         "roofline": roofline(found["roofline"]),
         "scaling": scaling(found["scaling"]),
-        "growth": growth(found.get("growth")),
+        "growth": "\n\n".join(filter(None, [growth(found.get("growth")), found.get("growth_note")])),
         "first_use": first_use(found.get("first_use")),
     }
     return PROSE.read_text(encoding="utf-8").format(**fields).rstrip("\n") + "\n"
