@@ -20,7 +20,7 @@ from whorl import ledger, standings
 from whorl.installation import versions
 from whorl.placings import Edition, Placing
 from whorl.records import Interval
-from whorl.report.bench_words import best_sentence, comparison_sentence, headline
+from whorl.report.bench_words import bare, best_sentence, comparison_sentence, headline
 from whorl.standings import Standings
 
 HERE = Path(__file__).parent
@@ -125,7 +125,7 @@ def page(content: Mapping[str, Any]) -> str:
         "failed": failures(found),
         "absent": absent(found),
         "trained": trained(found),
-        "recipes": len(found.overall),
+        "recipes": len({bare(row.recipe) for row in found.overall}),
         "editions": len(found.membership),
         "versions": ", ".join(f"{name} {version}" for name, version in content["versions"].items()),
     }

@@ -190,3 +190,9 @@ def test_names_are_wrapped_and_keep_both_ends():
         head, _, tail = "".join(rows).replace(" ", "").partition("…")
         bare = words.replace(" ", "")
         assert head + tail == bare if not tail else bare.startswith(head) and bare.endswith(tail) and head
+
+
+def test_a_recipe_that_ran_with_two_efforts_is_one_recipe(site_of):
+    efforts = [line("e1", "m1.a", 0.5), line("e1", "m1.a+small-effort", 0.5), line("e1", "m1.b", 0.5)]
+    text = Page(site_of(efforts)["index.html"]).text
+    assert "Of 2 published recipes on 1 edition" in text

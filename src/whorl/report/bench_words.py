@@ -12,7 +12,7 @@ from whorl.standings import Comparison, Overall, Standings
 def headline(found: Standings) -> str:
     """Say in one sentence how many published recipes see anything, and on how many editions."""
     rows = [row for edition in found.membership for row in edition.rows]
-    published = {row.recipe for row in rows if not row.own}
+    published = {bare(row.recipe) for row in rows if not row.own}
     count = len(found.membership)
     if not count:
         asked = counted(len(found.attribution), "edition")
@@ -20,8 +20,8 @@ def headline(found: Standings) -> str:
     where = counted(count, "edition")
     if not published:
         return f"No published recipe ran on the {where}; only whorl's own did."
-    seeing = {row.recipe for row in rows if not row.own and row.outcome == "better"}
-    useful = {row.recipe for row in rows if not row.own and row.surely_useful}
+    seeing = {bare(row.recipe) for row in rows if not row.own and row.outcome == "better"}
+    useful = {bare(row.recipe) for row in rows if not row.own and row.surely_useful}
     everywhere = sum(row.found == count for row in found.overall if not row.own)
     on_all = f" and {_some(everywhere, len(seeing))} on every one" if count > 1 else ""
     at_least = " on at least one" if count > 1 else ""
@@ -31,6 +31,11 @@ def headline(found: Standings) -> str:
         f"{_some(len(useful))} {'has' if len(useful) == 1 else 'have'} an F1 surely above that of the "
         f"constant answer{at_least}."
     )
+
+
+def bare(recipe: str) -> str:
+    """The name of a recipe without the effort of its networks: one that ran with two is one."""
+    return recipe.partition("+")[0]
 
 
 def best_sentence(found: Standings) -> str:
