@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from whorl import recipes
+from whorl.report.bench_words import bare
 from whorl.standings import Standings
 
 
@@ -18,13 +19,12 @@ def failures(found: Standings) -> str:
 
 def trained(found: Standings) -> str:
     """Say which recipes trained a network, where, and how much."""
-    kinds: dict[str, set[str]]
     small: dict[str, set[str]] = {}
     full: dict[str, set[str]] = {}
     own: dict[str, set[str]] = {}
     for edition in found.membership:
         for row in edition.rows:
-            name = row.recipe.split("+")[0]
+            name = bare(row.recipe)
             kinds = small if row.recipe.endswith("-effort") else own if row.own else full
             if kinds is small or recipes.learns(recipes.load(name)):
                 kinds.setdefault(f"`{edition.title}`", set()).add(f"`{name}`")
@@ -46,7 +46,7 @@ def trained(found: Standings) -> str:
 
 def absent(found: Standings) -> str:
     """List the recipes of this question that no line is about, by what they would need."""
-    there = {row.recipe.split("+")[0] for row in found.overall} | {one.recipe for one in found.failures}
+    there = {bare(row.recipe) for row in found.overall} | {one.recipe for one in found.failures}
     needs: dict[str, list[str]] = {}
     for name in recipes.names():
         recipe = recipes.load(name)

@@ -74,8 +74,8 @@ def figures(found: Standings) -> list[tuple[str, str]]:
     outcomes = [row.outcome for row in published]
     refused = {(each.edition, each.model, each.recipe) for each in found.failures}
     shown = [
-        ("published recipes", wording.whole(len({row.recipe for row in published}))),
-        ("of whorl's own", wording.whole(len({row.recipe for row in rows if row.own}))),
+        ("published recipes", wording.whole(len({bare(row.recipe) for row in published}))),
+        ("of whorl's own", wording.whole(len({bare(row.recipe) for row in rows if row.own}))),
         ("editions with known answers", wording.whole(len(found.editions))),
         ("recipes × editions not run", wording.whole(len(refused))),
     ]
