@@ -41,7 +41,7 @@ class Watch(event.Listener):
 
 def kernels() -> dict[str, list[Callable[[], object]]]:
     """Every kernel on pictures of 8 bits, and those that are compiled again for fractions."""
-    from whorl.features import cooccurrence, hashes, texture
+    from whorl.features import cooccurrence, hashes, residual, texture
     from whorl.forge.phantom import draw_hospital
     from whorl.kernels import nearest, neighbours
     from whorl.similarity.maps import ssim
@@ -55,6 +55,7 @@ def kernels() -> dict[str, list[Callable[[], object]]]:
             lambda: ssim(pictures, pictures, window="gaussian"),
             lambda: nearest.best(pictures, pictures),
             lambda: texture.local_contrast(pictures),
+            lambda: residual.high_pass(pictures),
         ]
 
     others: list[Callable[[], object]] = [

@@ -60,28 +60,41 @@ def _groups(grey: Array, order: int, step: float, relative: bool) -> list[Array]
         weights = np.asarray([line], np.int32)
         level, upright = _filtered(grey, weights), _filtered(grey, weights.T)
         cuts = _cuts((level, upright), step, relative, weights)
-        level_counts, upright_counts = (_kernels()[1](each, *cuts, order) for each in (level, upright))
+        level_counts, upright_counts = (_patterns(each, cuts, order) for each in (level, upright))
         found.append(level_counts[0] + upright_counts[1])
         found.append(level_counts[1] + upright_counts[0])
     for square in SQUARES:
         weights = np.asarray(square, np.int32)
         residual = _filtered(grey, weights)
-        found.append(_kernels()[1](residual, *_cuts((residual,), step, relative, weights), order).sum(axis=0))
+        cuts = _cuts((residual,), step, relative, weights)
+        found.append(_patterns(residual, cuts, order).sum(axis=0))
     return found
 
 
 def _filtered(grey: Array, weights: Array) -> Array:
-    residual: Array = _kernels()[0](grey, np.ascontiguousarray(weights))
+    rows, columns = (side - less + 1 for side, less in zip(grey.shape, weights.shape, strict=True))
+    residual = np.zeros((rows, columns), np.int32)
+    _kernels()[0](grey, np.ascontiguousarray(weights), residual)
     return residual
 
 
-def _cuts(planes: tuple[Array, ...], step: float, relative: bool, weights: Array) -> tuple[float, float]:
-    """Absolute residuals above which a symbol is 1 and 2: half a unit and one and a half."""
+def _patterns(residual: Array, cuts: tuple[int, int], order: int) -> Array:
+    """Counts of the patterns to the right and downwards, by code; (2, 8^order)."""
+    rooms, counts = np.zeros((3, residual.shape[1]), np.int32), np.zeros((2, 1 << 3 * order), np.int64)
+    _kernels()[1](residual, *cuts, order, rooms, counts)
+    return counts
+
+
+def _cuts(planes: tuple[Array, ...], step: float, relative: bool, weights: Array) -> tuple[int, int]:
+    """Absolute residuals above which a symbol is 1 and 2: half a unit and one and a half, without fractions.
+
+    What is whole is above a number if it is above its whole part.
+    """
     unit = float(np.abs(weights).max())
     if relative:
         total = sum(int(np.abs(plane).sum(dtype=np.int64)) for plane in planes)
         unit = total / max(sum(int(np.count_nonzero(plane)) for plane in planes), 1)
-    return 0.5 * step * unit, 1.5 * step * unit
+    return int(0.5 * step * unit), int(1.5 * step * unit)
 
 
 @cache
@@ -100,18 +113,14 @@ def _kinds(order: int) -> Array:
 @cache
 def _kernels() -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Compile on first use: importing numba takes longer than most commands."""
-    import numba
+    from whorl.kernels.lanes import compiled
 
-    return (
-        numba.njit(_correlated, nogil=True, cache=True),
-        numba.njit(_counted, nogil=True, cache=True),
-    )
+    return compiled(_correlated), compiled(_counted)
 
 
-def _correlated(grey: Array, weights: Array) -> Array:
-    """Correlate (h, w) with weights (a, b), whole numbers; (h - a + 1, w - b + 1)."""
-    rows, columns = grey.shape[0] - weights.shape[0] + 1, grey.shape[1] - weights.shape[1] + 1
-    result = np.zeros((rows, columns), np.int32)
+def _correlated(grey: Array, weights: Array, result: Array) -> None:
+    """Add to `result`, (h - a + 1, w - b + 1), (h, w) correlated with weights (a, b), whole numbers."""
+    rows, columns = result.shape
     for y in range(rows):
         out = result[y]
         for down in range(weights.shape[0]):
@@ -120,19 +129,18 @@ def _correlated(grey: Array, weights: Array) -> Array:
                 weight = weights[down, across]
                 for x in range(columns):
                     out[x] += weight * line[x + across]
-    return result
 
 
-def _counted(residual: Array, first: float, second: float, order: int) -> Array:
-    """Count the patterns of `order` symbols to the right and downwards, by code; (2, 8^order)."""
+def _counted(residual: Array, one: int, two: int, order: int, rooms: Array, counts: Array) -> None:
+    """Count the patterns of `order` symbols to the right and downwards, by code; (2, 8^order).
+
+    `rooms` are three rows of 0, as wide as the residual.
+    """
     height, width = residual.shape
     mask = np.int32((1 << 3 * order) - 1)
     window = np.int32((1 << order) - 1)
-    counts = np.zeros((2, 1 << 3 * order), np.int64)
     # Of each column going down: the pattern that ends here, and where in it a residual is.
-    code, some = np.zeros(width, np.int32), np.zeros(width, np.int32)
-    symbols = np.empty(width, np.int32)
-    one, two = int(first), int(second)  # whole residuals are above a cut if above its whole part
+    code, some, symbols = rooms[0], rooms[1], rooms[2]
     for y in range(height):
         line = residual[y]
         for x in range(width):
@@ -151,4 +159,3 @@ def _counted(residual: Array, first: float, second: float, order: int) -> Array:
             any_ = ((any_ << 1) | np.int32(line[x] != 0)) & window
             if x >= order - 1 and any_ != 0:
                 counts[0, running] += 1
-    return counts

@@ -68,7 +68,7 @@ def _counts(grey: Array, points: int, radius: float, uniform: bool, patterns: in
     across[:points, :width] = along - np.floor(along)
     corners = np.stack([np.floor(steps[0]), np.ceil(steps[0]), np.floor(steps[1]), np.ceil(steps[1])])
     counts = np.zeros(patterns, np.int64)
-    given = (padded, margin, corners.astype(np.int64), down - np.floor(down), across)
+    given = (padded.ravel(), margin, corners.astype(np.int64), down - np.floor(down), across.ravel())
     count(*given, _classes(points, uniform), (height, width, pitch), counts)
     return counts
 
@@ -106,7 +106,8 @@ def _symmetric(images: Array, points: int, radius: float) -> Floats:
     kinds = _kinds(points)
     rows = np.empty((len(images), int(kinds.max()) + 1), np.float32)
     for row, image in zip(rows, images, strict=True):
-        counts = _kernel()(np.rint(image).astype(np.int64), whole, parts, least // 2, UNIT)
+        counts, (code, uneven) = np.zeros(1 << points, np.int64), np.empty((2, image.shape[1]), np.int64)
+        _kernel()(np.rint(image).astype(np.int64), whole, parts, least // 2, UNIT, code, uneven, counts)
         row[:] = np.bincount(kinds, weights=counts) / max(counts.sum(), 1)
     return rows
 
@@ -125,21 +126,23 @@ def _kinds(points: int) -> Array:
 @cache
 def _kernel() -> Callable[..., Any]:
     """Compile on first use: importing numba takes longer than most commands."""
-    import numba
+    from whorl.kernels.lanes import compiled
 
-    made: Callable[..., Any] = numba.njit(_exact, nogil=True, cache=True, error_model="numpy")
-    return made
+    return compiled(_exact)
 
 
-def _exact(grey: Array, whole: Array, parts: Array, margin: int, unit: int) -> Array:
-    """Count all patterns of a picture of whole numbers, but those of flat neighbourhoods; (2^points,)."""
+def _exact(
+    grey: Array, whole: Array, parts: Array, margin: int, unit: int, code: Array, uneven: Array, counts: Array
+) -> None:
+    """Count all patterns of a picture of whole numbers, but those of flat neighbourhoods, by code.
+
+    `code` and `uneven` are room, as wide as the picture without its margins.
+    """
     height, width = grey.shape
-    points = whole.shape[1]
-    counts = np.zeros(1 << points, np.int64)
-    columns = width - 2 * margin
+    points, columns = whole.shape[1], width - 2 * margin
     for y in range(margin, height - margin):
-        code = np.zeros(columns, np.int64)
-        uneven = np.zeros(columns, np.int64)
+        for x in range(columns):
+            code[x] = uneven[x] = 0
         middle = grey[y, margin:]
         for point in range(points):
             upper, lower = grey[y + whole[0, point]], grey[y + whole[0, point] + 1]
@@ -153,7 +156,6 @@ def _exact(grey: Array, whole: Array, parts: Array, margin: int, unit: int) -> A
         for x in range(columns):
             if uneven[x] != 0:
                 counts[code[x]] += 1
-    return counts
 
 
 def local_contrast(images: Array, size: Count = 128, sigma: float = 2.0, window: float = 4.0) -> Floats:

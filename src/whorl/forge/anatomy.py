@@ -104,21 +104,20 @@ def _grow(rng: np.random.Generator, traits: Mapping[str, float], side: float) ->
     reach = np.sqrt(((points - points[0]) ** 2).sum(1))
     order = np.argsort(reach, kind="stable")
     points = points[order]
-    parents, leaves = compiled(_join)(points, reach[order])
+    parents, leaves = np.zeros(BRANCHES - 1, np.int64), np.ones(BRANCHES)
+    compiled(_join)(points, reach[order], parents, leaves)
     thick = 0.0034 * np.minimum(leaves, 80.0) ** 0.46
     return np.column_stack(
         (points[parents], points[1:], np.minimum(thick[parents], 1.5 * thick[1:]), thick[1:])
     )
 
 
-def _join(points: Any, reach: Any) -> Any:
-    """Each point's parent among the points before it, and how many points hang on each.
+def _join(points: Any, reach: Any, parents: Any, leaves: Any) -> None:
+    """Write each point's parent among the points before it, and add how many points hang on each.
 
     The way to the root counts too, so that branches run outwards rather than zigzag.
     """
     count = len(points)
-    parents = np.zeros(count - 1, np.int64)
-    leaves = np.ones(count)
     for child in range(1, count):
         best = np.inf
         for other in range(child - 1, -1, -1):
@@ -134,7 +133,6 @@ def _join(points: Any, reach: Any) -> Any:
                 parents[child - 1] = other
     for child in range(count - 1, 0, -1):
         leaves[parents[child - 1]] += leaves[child]
-    return parents, leaves
 
 
 def _lesions(rng: np.random.Generator, traits: Mapping[str, float]) -> tuple[tuple[float, ...], ...]:

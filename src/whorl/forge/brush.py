@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
+LEAN: Any = {"error_model": "numpy", "no_cfunc_wrapper": True}  # what nobody calls is not compiled
 
 
 @cache
@@ -18,9 +19,9 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     import numba
 
     try:
-        fast: Callable[..., Any] = numba.njit(cache=True)(function)
+        fast: Callable[..., Any] = numba.njit(cache=True, **LEAN)(function)
     except RuntimeError:  # no folder to keep it in
-        fast = numba.njit(function)
+        fast = numba.njit(**LEAN)(function)
     return fast
 
 
@@ -110,8 +111,10 @@ def _fill(pixels: Any, row: Any) -> None:
 
 def _bends(row: Any) -> tuple[float, float]:
     """The least and the greatest bend of a blob's outline, with a little to spare."""
-    spare = 0.04 * np.abs(row[10:18]).sum()
-    low = high = 1.0
+    spare, low, high = 0.0, 1.0, 1.0
+    for place in range(10, 18):
+        spare += abs(row[place])
+    spare *= 0.04
     if spare > 0.0:
         for turn in range(40):
             c1, s1 = np.cos(turn * np.pi / 20.0), np.sin(turn * np.pi / 20.0)

@@ -38,7 +38,7 @@ def blurred(stack: Array, sigma: float) -> Floats:
     if not sigma > LEAST or not grey.size:
         return grey.copy()
     out, weights = np.empty_like(grey), _weights(sigma)
-    _blur(grey, weights, _rooms(grey.shape, len(weights) - 1), out)
+    _smooth(grey, (weights, weights), 1, np.float32(0.0), _rooms(grey.shape, len(weights) - 1), out)
     return out
 
 
@@ -51,7 +51,8 @@ def contrasts(stack: Array, sigma: float, window: float, floor: float) -> Floats
     out = np.empty_like(grey)
     if grey.size:
         weights = _weights(sigma), _weights(window)
-        _contrast(grey, weights, np.float32(floor), _rooms(grey.shape, max(map(len, weights)) - 1), out)
+        rooms = _rooms(grey.shape, max(map(len, weights)) - 1)
+        _smooth(grey, weights, 2, np.float32(floor), rooms, out)
     return out
 
 
@@ -147,29 +148,17 @@ def _emptied(room: Any, pitch: Any, out: Any, one: Any) -> None:
 
 
 @compiled
-def _blur(stack: Any, weights: Any, rooms: Any, out: Any) -> None:
-    """Blur all pictures."""
-    strip, made, grey, half, whole = rooms
-    count, height, width = stack.shape
-    pitch = -(-width // LANES) * LANES
-    for one in range(count):
-        _filled(stack, one, pitch, grey)
-        _blur_one(grey, (height, width, pitch), weights, (strip, made, half), whole)
-        _emptied(whole, pitch, out, one)
-
-
-@compiled
-def _contrast(stack: Any, weights: Any, floor: Any, rooms: Any, out: Any) -> None:
-    """Local contrast of all pictures."""
+def _smooth(stack: Any, weights: Any, times: Any, floor: Any, rooms: Any, out: Any) -> None:
+    """Blur all pictures; with a second time, give what is left by the root of its blurred square."""
     strip, made, grey, half, whole = rooms
     count, height, width = stack.shape
     pitch = -(-width // LANES) * LANES
     for one in range(count):
         _filled(stack, one, pitch, grey)
         _filled(stack, one, pitch, whole)
-        for which in range(2):  # one call in a loop, so that it is woven in once
+        for which in range(times):  # one call in a loop, so that it is woven in once
             _blur_one(whole, (height, width, pitch), weights[which], (strip, made, half), whole)
-            for place in range(0, len(grey), LANES):
+            for place in range(0, len(grey) if times == 2 else 0, LANES):
                 given, smooth = load(grey, place), load(whole, place)
                 if which:
                     store(whole, place, given / root(smooth + every(floor)))

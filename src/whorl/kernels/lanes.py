@@ -17,7 +17,8 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic, models, overload, register_model
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
 
 from whorl.records import Array
 
@@ -181,20 +182,18 @@ def _converted(lanes: Any, kind: Any) -> Any:
 def _binary(symbol: Any, instruction: str) -> None:
     """Give two values of sixteen lanes an arithmetic sign."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
-    def combined(typing: Any, one: Any, other: Any) -> Any:
-        def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            return getattr(builder, instruction)(*values)
+    class Alike(AbstractTemplate):  # type: ignore[misc]
+        key = symbol
 
-        return one(one, other), made
+        def generic(self, given: Any, named: Any) -> Any:
+            both = len(given) == 2 and isinstance(given[0], Lanes) and given[0] == given[1]
+            return signature(given[0], *given) if both and not named else None
 
-    @overload(symbol)  # type: ignore[untyped-decorator]
-    def chosen(one: Any, other: Any) -> Any:
-        # Both signatures must read alike, down to the annotations.
-        def made(one: Any, other: Any) -> Any:
-            return combined(one, other)
+    def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return getattr(builder, instruction)(*values)
 
-        return made if isinstance(one, Lanes) and isinstance(other, Lanes) else None
+    infer_global(symbol)(Alike)
+    lower_builtin(symbol, Lanes, Lanes)(made)
 
 
 _binary(operator.add, "fadd")
@@ -223,21 +222,41 @@ def root(typing: Any, one: Any) -> Any:
     return one(one), made
 
 
-def _slid(by: int) -> Any:
-    """Sixteen of thirty-two numbers side by side, so many further on."""
+def _shuffled(builder: Any, pair: Any, places: list[int]) -> Any:
+    return builder.shuffle_vector(*pair, ir.Constant(ir.VectorType(ir.IntType(32), LANES), places))
+
+
+def _following(place: int) -> Any:
+    """Every lane's right neighbour; the last one's is one lane of a second value."""
 
     @intrinsic  # type: ignore[untyped-decorator]
-    def moved(typing: Any, one: Any, following: Any) -> Any:
+    def moved(typing: Any, one: Any, other: Any) -> Any:
         def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            places = ir.Constant(ir.VectorType(ir.IntType(32), LANES), list(range(by, by + LANES)))
-            return builder.shuffle_vector(*values, places)
+            return _shuffled(builder, values, [*range(1, LANES), LANES + place])
 
-        return one(one, following), made
+        return one(one, other), made
 
     return moved
 
 
-slid_by_one, slid_by_two, slid_by_three, slid_by_six = (_slid(by) for by in (1, 2, 3, 6))
+def _fourth(first: int) -> Any:
+    """Every fourth of sixty-four numbers side by side."""
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def taken(typing: Any, one: Any, other: Any, third: Any, fourth: Any) -> Any:
+        def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            places = list(range(first, 2 * LANES, 4))
+            left = _shuffled(builder, values[:2], places + places)
+            right = _shuffled(builder, values[2:], places + places)
+            return _shuffled(builder, (left, right), [*range(LANES // 2), *range(LANES, LANES + LANES // 2)])
+
+        return one(one, other, third, fourth), made
+
+    return taken
+
+
+following_0, following_1, following_2, following_3, following_4, following_5 = map(_following, range(6))
+fourth_0, fourth_1, fourth_2, fourth_3 = map(_fourth, range(4))
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -249,3 +268,18 @@ def mark(typing: Any, one: Any, other: Any) -> Any:
         return builder.select(builder.fcmp_ordered(">=", values[0], nothing), values[1], nothing)
 
     return one(one, one), made
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def together(typing: Any, one: Any) -> Any:
+    """The sum of all lanes, in any order."""
+
+    def made(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        vector = values[0].type
+        kind = "f32" if vector.element == ir.FloatType() else "f64"
+        called = ir.FunctionType(vector.element, [vector.element, vector])
+        name = f"llvm.vector.reduce.fadd.v{LANES}{kind}"
+        added = cgutils.get_or_insert_function(builder.module, called, name)
+        return builder.call(added, [ir.Constant(vector.element, 0.0), values[0]], fastmath=("reassoc",))
+
+    return one.kind(one), made

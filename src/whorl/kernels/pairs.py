@@ -1,9 +1,10 @@
-"""Structural similarity of one pair of pictures at a time, sixteen neighbouring windows side by side.
+"""Structural similarity of one pair of pictures at a time, sixteen windows of a row side by side.
 
 All pairs take sixteen pictures at once; a search that has given up most of these would work for nothing.
 Here every pair can be given up by itself, cell by cell. A picture lies cell by cell: its pixels with the six
-more to the right and below that windows reach, then U and the spread of every window. What comes out is the
-true sum up to rounding, not its last digit.
+more to the right and below that windows reach, then U and the spread of every window. Of the 64 windows of a
+cell's row every fourth lie side by side, so that the four sums of neighbours share most of their terms. What
+comes out is the true sum up to rounding, not its last digit.
 
 Import this module inside functions: it loads numba.
 """
@@ -17,16 +18,23 @@ from whorl.kernels.lanes import (
     compiled,
     converted,
     every,
+    following_0,
+    following_1,
+    following_2,
+    following_3,
+    following_4,
+    following_5,
+    fourth_0,
+    fourth_1,
+    fourth_2,
+    fourth_3,
     fused,
     larger,
     less,
     load,
     part,
-    slid_by_one,
-    slid_by_six,
-    slid_by_three,
-    slid_by_two,
     store,
+    together,
 )
 from whorl.kernels.windows import COLUMNS, ROWS, WINDOW
 
@@ -35,21 +43,23 @@ REACH = WINDOW - 1
 LIGHT = (ROWS + REACH) * PITCH  # where U begins
 SPREAD = LIGHT + ROWS * COLUMNS
 CELL = SPREAD + ROWS * COLUMNS  # numbers of one cell
+FAR = 1e17  # times the least spread: of windows that are not there
 NEAR_QUERIES, NEAR_PICTURES = 8, 16  # whose cells stay in a core's own cache
 
 
 @compiled
 def unfold(
-    image: Any, shape: Any, middle: Any, count: Any, cells: Any, sums: Any, maps: Any, out: Any
+    image: Any, shape: Any, middle: Any, numbers: Any, cells: Any, sums: Any, maps: Any, out: Any
 ) -> None:
     """Write one picture, float64 pixels in one row, cell by cell.
 
-    `sums` (2 rows) and `maps` (2 maps, as many rows as there are windows) are room to work in, rows `pitch`
-    apart. What lies beyond the last column of windows is any number: nobody counts it.
+    `numbers` are a measure's. `sums` (2 rows) and `maps` (2 maps, as many rows as there are windows) are room
+    to work in, rows `pitch` apart. Windows beyond the last column are given a spread that makes them count 0.
     """
     height, width, pitch = shape
     sums[:] = 0.0
-    grey, number, half = every(middle), every(count), every(0.5 / count)
+    grey, number, half = every(middle), every(numbers[0]), every(0.5 / numbers[0])
+    small = 0.25 * numbers[3] / numbers[0]
     second = (height - REACH) * pitch
     for y in range(height):
         for x in range(0, width, LANES):
@@ -71,23 +81,39 @@ def unfold(
             store(maps, at, fused(number, grey, total))
             store(maps, second + at, larger(spreads, every(0.0)) * half)
     for place in range(len(cells)):
-        _fold(image, (width, pitch), grey, maps, second, cells[place], out, place * CELL)
+        _fold(image, (width, pitch), grey, maps, second, small, cells[place], out, place * CELL)
 
 
 @part
-def _fold(image: Any, pitches: Any, grey: Any, maps: Any, second: Any, cell: Any, out: Any, put: Any) -> None:
+def _row(numbers: Any, at: Any, less_by: Any, out: Any, put: Any) -> None:
+    """Write sixty-four neighbouring numbers, each less a number, every fourth of them side by side."""
+    one, other = load(numbers, at) - less_by, load(numbers, at + LANES) - less_by
+    third, fourth = load(numbers, at + 2 * LANES) - less_by, load(numbers, at + 3 * LANES) - less_by
+    store(out, put, converted(fourth_0(one, other, third, fourth), out))
+    store(out, put + LANES, converted(fourth_1(one, other, third, fourth), out))
+    store(out, put + 2 * LANES, converted(fourth_2(one, other, third, fourth), out))
+    store(out, put + 3 * LANES, converted(fourth_3(one, other, third, fourth), out))
+
+
+@part
+def _fold(
+    image: Any, pitches: Any, grey: Any, maps: Any, second: Any, small: Any, cell: Any, out: Any, put: Any
+) -> None:
     """Write one cell."""
     top, bottom, left, right = cell
     width, pitch = pitches
+    nothing = every(0.0)
     for y in range(bottom - top + REACH):
-        for x in range(0, right - left + REACH, LANES):
-            value = load(image, (top + y) * width + left + x) - grey
-            store(out, put + y * PITCH + x, converted(value, out))
+        _row(image, (top + y) * width + left, grey, out, put + y * PITCH)
+        last = load(image, (top + y) * width + left + COLUMNS) - grey
+        store(out, put + y * PITCH + COLUMNS, converted(last, out))
     for y in range(bottom - top):
-        for x in range(0, right - left, LANES):
-            at, to = (top + y) * pitch + left + x, put + y * COLUMNS + x
-            store(out, to + LIGHT, converted(load(maps, at), out))
-            store(out, to + SPREAD, converted(load(maps, second + at), out))
+        at, to = (top + y) * pitch + left, put + y * COLUMNS
+        _row(maps, at, nothing, out, to + LIGHT)
+        _row(maps, second + at, every(-small), out, to + SPREAD)
+        for x in range(right - left, COLUMNS):
+            beyond = to + x % 4 * LANES + x // 4
+            out[LIGHT + beyond], out[SPREAD + beyond] = 0.0, FAR * small
 
 
 @part
@@ -109,40 +135,22 @@ def _first(mine: Any, own: Any, theirs: Any, other: Any, column: Any, nothing: A
 
 
 @part
-def _three(one: Any, following: Any) -> Any:
-    return one + slid_by_one(one, following) + slid_by_two(one, following)
-
-
-@part
-def _seven(three: Any, next_three: Any, one: Any, following: Any) -> Any:
-    return three + slid_by_three(three, next_three) + slid_by_six(one, following)
-
-
-@part
-def _windows(mine: Any, own: Any, theirs: Any, other: Any, at: Any, products: Any, numbers: Any) -> Any:
-    """Numerators and denominators of the similarities of sixteen windows."""
-    bright, dark, small, share, share_low = numbers
-    light, other_light = load(mine, own + LIGHT + at), load(theirs, other + LIGHT + at)
-    spreads = load(mine, own + SPREAD + at) + load(theirs, other + SPREAD + at) + small
-    # A mean of a flat window comes out whole only by the number of windows to more digits than one value has.
-    mean = fused(light - bright, share, (light - bright) * share_low)
-    covariance = less(mean, other_light - bright, products) + small
-    bottom = fused(light, light, fused(other_light, other_light, dark)) * spreads
-    return fused(light + light, other_light, dark) * covariance, bottom
-
-
-@part
-def _added(one: Any, other: Any, valid: Any, next_valid: Any, total: Any) -> Any:
-    """Add sixteen windows and the next sixteen, where they are there, by one division."""
-    top, bottom = fused(one[0] * valid, other[1], other[0] * next_valid * one[1]), one[1] * other[1]
-    return total + top / bottom
-
-
-@part
-def pair_cell(
-    mine: Any, own: Any, theirs: Any, other: Any, rows: Any, valid: Any, mask: Any, numbers: Any
+def _windows(
+    mine: Any, own: Any, theirs: Any, other: Any, at: Any, products: Any, numbers: Any, total: Any
 ) -> Any:
-    """Sum of one cell of one pair, lane by lane; `valid` from `mask` on says which columns are there."""
+    """Add the similarities of sixteen windows, halved, to a total."""
+    bright, dark, half, small, share = numbers
+    light, other_light = load(mine, own + LIGHT + at), load(theirs, other + LIGHT + at)
+    spreads = load(mine, own + SPREAD + at) + load(theirs, other + SPREAD + at)
+    covariance = less((light - bright) * share, other_light - bright, products) + small
+    luminance = fused(light, other_light, half)
+    bottom = fused(light, light, fused(other_light, other_light, dark)) * spreads
+    return total + luminance * covariance / bottom
+
+
+@part
+def pair_cell(mine: Any, own: Any, theirs: Any, other: Any, rows: Any, numbers: Any) -> Any:
+    """Half the sum of one cell of one pair."""
     nothing = numbers[0] - numbers[0]
     c0, c1 = (
         _first(mine, own, theirs, other, 0, nothing),
@@ -153,8 +161,6 @@ def pair_cell(
         _first(mine, own, theirs, other, 3, nothing),
     )
     c4 = _first(mine, own, theirs, other, 4, nothing)
-    v0, v1 = load(valid, mask), load(valid, mask + LANES)
-    v2, v3 = load(valid, mask + 2 * LANES), load(valid, mask + 3 * LANES)
     total = nothing
     for row in range(rows):
         if row > 0:
@@ -163,31 +169,30 @@ def pair_cell(
             c2 = _down(mine, own, theirs, other, row, 2, c2)
             c3 = _down(mine, own, theirs, other, row, 3, c3)
             c4 = _down(mine, own, theirs, other, row, 4, c4)
-        t0, t1, t2, t3, t4 = _three(c0, c1), _three(c1, c2), _three(c2, c3), _three(c3, c4), _three(c4, c4)
         at = row * COLUMNS
-        one = _windows(mine, own, theirs, other, at, _seven(t0, t1, c0, c1), numbers)
-        two = _windows(mine, own, theirs, other, at + LANES, _seven(t1, t2, c1, c2), numbers)
-        total = _added(one, two, v0, v1, total)
-        one = _windows(mine, own, theirs, other, at + 2 * LANES, _seven(t2, t3, c2, c3), numbers)
-        two = _windows(mine, own, theirs, other, at + 3 * LANES, _seven(t3, t4, c3, c4), numbers)
-        total = _added(one, two, v2, v3, total)
-    return total
+        d0, d1, d2, d3 = following_0(c0, c4), following_1(c1, c4), following_2(c2, c4), following_3(c3, c4)
+        e0, e1 = following_4(d0, c4), following_5(d1, c4)
+        inner, left, right = (c3 + d0) + (d1 + d2), c1 + c2, d3 + e0
+        total = _windows(mine, own, theirs, other, at, inner + (c0 + left), numbers, total)
+        total = _windows(mine, own, theirs, other, at + LANES, inner + (left + d3), numbers, total)
+        total = _windows(mine, own, theirs, other, at + 2 * LANES, inner + (c2 + right), numbers, total)
+        total = _windows(mine, own, theirs, other, at + 3 * LANES, inner + (right + e1), numbers, total)
+    return together(total)
 
 
 @compiled
 def abandon(
-    mine: Any, theirs: Any, cells: Any, order: Any, valid: Any, constants: Any, limits: Any, bounds: Any,
-    rest: Any, room: Any,
+    mine: Any, theirs: Any, cells: Any, order: Any, constants: Any, limits: Any, bounds: Any, rest: Any,
 ) -> Any:  # fmt: skip
     """Put true sums of cells in the place of bounds until a pair's `rest` is below its limit.
 
-    `mine` (queries, numbers), `theirs` (pictures, numbers); `limits`, `rest` (queries, pictures) are sums
-    over all windows; `bounds` (queries, cells, pictures). Return how many cells were summed.
+    `mine` and `theirs` are queries and pictures one after the other; `limits`, `rest` (queries, pictures) are
+    sums over all windows; `bounds` (queries, cells, pictures). Return how many cells were summed.
     """
-    share, share_low = every(constants[3]), every(constants[4])
-    numbers = every(constants[0]), every(constants[1]), every(constants[2]), share, share_low
+    bright, dark, half = every(constants[0]), every(constants[1]), every(constants[2])
+    numbers = bright, dark, half, every(constants[3]), every(constants[4])
     queries, pictures = rest.shape
-    size, done, own, other = mine.shape[1], 0, mine.ravel(), theirs.ravel()
+    size, done = len(cells) * CELL, 0
     for number in order:
         rows = cells[number, 1] - cells[number, 0]
         for first in range(0, pictures, NEAR_PICTURES):
@@ -197,11 +202,7 @@ def abandon(
                         if rest[query, picture] < limits[query, picture]:
                             continue
                         at, there = query * size + number * CELL, picture * size + number * CELL
-                        lanes = pair_cell(own, at, other, there, rows, valid, number * COLUMNS, numbers)
-                        store(room, 0, lanes)
-                        total = 0.0
-                        for lane in range(LANES):
-                            total += room[lane]
+                        total = 2.0 * pair_cell(mine, at, theirs, there, rows, numbers)
                         rest[query, picture] += total - bounds[query, number, picture]
                         done += 1
     return done

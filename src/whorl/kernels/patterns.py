@@ -16,28 +16,28 @@ def count(
 ) -> None:
     """Add to `out` how often each class of patterns occurs.
 
-    `padded` (rows, pitch) has LANES places more than the picture and its margins; `corners` (4, points)
-    are the steps to the pixels around each point, `down` (points, h) and `across` (points + 1, pitch) its
+    `padded` (rows × pitch) has LANES places more than the picture and its margins; `corners` (4, points)
+    are the steps to the pixels around each point, `down` (points, h) and `across` (points + 1 × pitch) its
     place between them; the last row of `across` is room for codes.
     """
     height, width, pitch = size
-    flat, shares, points = padded.ravel(), across.ravel(), corners.shape[1]
-    codes = shares[points * pitch :]
+    points = corners.shape[1]
+    codes = across[points * pitch :]
     one, nothing = every(1.0), every(0.0)
     for y in range(height):
         for x in range(0, width, LANES):
-            middle = load(flat, (y + margin) * pitch + margin + x)
+            middle = load(padded, (y + margin) * pitch + margin + x)
             code = nothing
             for point in range(points):
                 up, low = corners[0, point], corners[1, point]
                 left, right = corners[2, point], corners[3, point]
                 upper = (y + margin + up) * pitch + margin + x
-                value = load(flat, upper + left)
+                value = load(padded, upper + left)
                 if up != low or left != right:
                     lower = (y + margin + low) * pitch + margin + x
-                    share, part = load(shares, point * pitch + x), every(down[point, y])
-                    top = (one - share) * value + share * load(flat, upper + right)
-                    bottom = (one - share) * load(flat, lower + left) + share * load(flat, lower + right)
+                    share, part = load(across, point * pitch + x), every(down[point, y])
+                    top = (one - share) * value + share * load(padded, upper + right)
+                    bottom = (one - share) * load(padded, lower + left) + share * load(padded, lower + right)
                     value = (one - part) * top + part * bottom
                 value = value - middle
                 code = code + mark(value, every(float(1 << point)))

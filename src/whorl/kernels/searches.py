@@ -143,7 +143,7 @@ def _unfolded(search: Search, stack: Array, planes: Array) -> Array:
     slope = bounds.gradient(share)
     for lane, (picture, plane) in enumerate(zip(stack, planes, strict=False)):
         image[: height * width] = picture.ravel()
-        given = (measure.middle, measure.numbers[0], search.cells, sums, maps)
+        given = (measure.middle, measure.numbers, search.cells, sums, maps)
         pairs.unfold(image, (height, width, pitch), *given, plane)
         bounds.describe(image, (height, width, pitch), maps, share, slope, room, lane, traits)
     return traits
@@ -201,18 +201,12 @@ def _summed(
     search: Search, own: Array, theirs: Array, limits: Array, bounds: Array, rest: Array, order: Array
 ) -> int:
     """Put true sums in the place of bounds, as `pairs.abandon` does."""
-    from whorl.kernels import lanes, pairs, windows
+    from whorl.kernels import pairs
 
     kind, numbers = search.measure.kind, search.measure.numbers
-    share = kind(1.0 / numbers[0])
-    low = 1.0 / numbers[0] - float(share)
-    constants = np.array([numbers[1], numbers[2], 0.5 * numbers[3] / numbers[0], share, low], kind)
-    valid = np.zeros((len(search.cells), windows.COLUMNS), kind)
-    for row, cell in zip(valid, search.cells, strict=True):
-        row[: cell[3] - cell[2]] = 1.0
-    room = lanes.row_of(lanes.LANES, kind)
-    given = (search.cells, order, valid.ravel(), constants, limits, bounds, rest, room)
-    return int(pairs.abandon(own, theirs, *given))
+    constants = [numbers[1], numbers[2], 0.5 * numbers[2], 0.5 * numbers[3] / numbers[0], 1.0 / numbers[0]]
+    given = (search.cells, order, np.array(constants, kind), limits, bounds, rest)
+    return int(pairs.abandon(own.reshape(-1), theirs.reshape(-1), *given))
 
 
 def _order(search: Search, own: Folded, theirs: Folded) -> Array:
