@@ -34,7 +34,7 @@ def subspace(
     """
 
     def learn(known: Floats, count: int) -> Misfit:
-        mean, axes, _ = _axes(known, min(components, count // 2 + 1), seed)
+        mean, axes, _ = _axes(known, min(components, count // 2 + 1), seed, spent=True)
         return lambda asked: np.log(_outside(asked, mean, axes)[1])
 
     return _contrast(problem, features, folds, learn)
@@ -93,7 +93,9 @@ def ratio(
         made = _by_content(images, features)
         mean, axes, variance = _axes(made, min(components, len(made) // 2 + 1), seed)
         scale = np.sqrt(np.maximum(variance, LEAST_VARIANCE))
-        tables = [_outside(stack, mean, axes)[0] / scale for stack in (made, real.table)]
+        tables = [
+            _outside(stack, mean, axes)[0] / scale for stack in (made, real.rows(np.arange(len(real.order))))
+        ]
         ours, theirs = (np.hstack([table, table**2 - 1]) for table in tables)
         for asked, others in real.held():
             rows = np.vstack([ours, theirs[others]])
@@ -118,8 +120,9 @@ def _contrast(
         count = min(len(made), *(len(others) for _, others in held))
         to_made = learn(made, count)
         for asked, others in held:
-            rows = real.table[asked]
-            values[real.query[asked], column] = learn(real.table[others], count)(rows) - to_made(rows)
+            misfit = learn(real.rows(others), count)
+            rows = real.rows(asked)
+            values[real.query[asked], column] = misfit(rows) - to_made(rows)
     return _scores(problem, values)
 
 
@@ -127,12 +130,18 @@ def _contrast(
 class _Real:
     """Real pictures in an order that only their content decides, so that sums do not depend on file names.
 
-    `table` (m, d), the `fold` of each, -1 for the reference, and which `query` it is, -1 likewise.
+    `table` (m, d) and its `order`; in that order the `fold` of each and which `query` it is, both -1 for the
+    reference.
     """
 
     table: Floats
+    order: Array
     fold: Array
     query: Array
+
+    def rows(self, places: Array) -> Floats:
+        """A copy of some."""
+        return np.asarray(self.table[self.order[places]])
 
     def held(self) -> Iterator[tuple[Array, Array]]:
         """Of every fold the rows of its queries, and the rows of other folds; its own if it is alone."""
@@ -152,19 +161,20 @@ def _real(problem: Problem, features: Features, folds: Folds) -> _Real:
         outside = np.full(len(problem.reference), -1)
         fold, query = np.concatenate([fold, outside]), np.concatenate([query, outside])
     order = np.argsort(np.asarray(digests), kind="stable")
-    return _Real(np.vstack(stacks)[order], fold[order], query[order])
+    table = np.vstack(stacks) if len(stacks) > 1 else stacks[0]
+    return _Real(table, order, fold[order], query[order])
 
 
 def _by_content(images: ImageSet, features: Features) -> Floats:
     return _flat(features(images))[np.argsort(np.asarray(images.digests), kind="stable")]
 
 
-def _axes(stack: Floats, count: int, seed: int) -> tuple[Floats, Floats, Array]:
-    """Mean, principal axes (count, d) and the variance along each."""
+def _axes(stack: Floats, count: int, seed: int, *, spent: bool = False) -> tuple[Floats, Floats, Array]:
+    """Mean, principal axes (count, d) and the variance along each; what is spent is written over."""
     from sklearn.decomposition import PCA
 
     with np.errstate(all="ignore"):  # one picture, or all alike: nothing varies, nothing is spanned
-        model = PCA(max(1, min(count, *stack.shape)), random_state=seed).fit(stack)
+        model = PCA(max(1, min(count, *stack.shape)), random_state=seed, copy=not spent).fit(stack)
     return model.mean_, model.components_, np.nan_to_num(model.explained_variance_)
 
 

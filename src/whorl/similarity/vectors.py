@@ -77,6 +77,8 @@ def hamming(queries: Array, gallery: Array) -> Floats:
 
 
 def _products(queries: Array, gallery: Array, *, centred: bool) -> Floats:
+    if len(queries) > len(gallery):  # the smaller side is prepared at once, the other in slabs
+        return np.ascontiguousarray(_products(gallery, queries, centred=centred).T)
     rows = _unit(_flat(queries), centred)
     out = np.empty((len(queries), len(gallery)), np.float32)
     for part, slab in _slabs(gallery):
@@ -99,10 +101,11 @@ def _flat(array: Array) -> Array:
 
 
 def _unit(rows: Array, centred: bool) -> Array:
-    if centred:
-        rows = rows - rows.mean(axis=1, keepdims=True)
+    """Rows of length 1, of a copy; those of length 0 stay so."""
+    rows = rows - (rows.mean(axis=1, keepdims=True) if centred else 0.0)
     length = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
-    return np.asarray(np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-9))
+    rows[length[:, 0] <= 1e-9] = 0.0
+    return np.asarray(np.divide(rows, length, out=rows, where=length > 1e-9))
 
 
 def _slabs(gallery: Array) -> Iterator[tuple[slice, Array]]:
