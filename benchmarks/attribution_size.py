@@ -2,7 +2,7 @@
 
 Draws made-up patients, lets six generators that learned from some of them make 500 pictures each, writes the
 bag shuffled into a temporary folder and runs `whorl attribute` on it without the number (`--told`: with it).
-Prints wall seconds, peak memory, the number found, and the adjusted Rand index of the groups.
+Prints wall minutes, peak memory, the number found, and the adjusted Rand index of the groups.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ import argparse
 import csv
 import json
 import os
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from whole_folder import told
 
 from whorl.forge import generators
 from whorl.forge.phantom import draw_hospital
@@ -33,16 +31,6 @@ SPECS = (
     "kernels",
 )
 PATIENTS, LEARNED = 250, 150
-# The peak of the program itself: what the system reports of a child counts its parent's memory too.
-PROGRAM = """
-import sys
-from pathlib import Path
-from whorl.cli import main
-code = main(sys.argv[1:])
-status = Path("/proc/self/status").read_text()
-print("peak KiB", status.partition("VmHWM:")[2].split()[0], file=sys.stderr)
-sys.exit(code)
-"""
 
 
 def write_bag(folder: Path, each: int, size: int) -> dict[str, int]:
@@ -60,20 +48,6 @@ def write_bag(folder: Path, each: int, size: int) -> dict[str, int]:
     return truth
 
 
-def attribute(bag: Path, out: Path, told: bool) -> tuple[float, int]:
-    """Run one attribution as a process of its own; return its wall time and peak memory (KiB)."""
-    command = [sys.executable, "-c", PROGRAM, "attribute", str(bag), "--out", str(out)]
-    started = time.perf_counter()
-    done = subprocess.run(
-        [*command, *(("-k", str(len(SPECS))) if told else ())],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    return time.perf_counter() - started, int(done.stderr.split("peak KiB")[1])
-
-
 def main() -> None:
     """Make the pictures, run, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -85,7 +59,8 @@ def main() -> None:
         bag, out = Path(place) / "bag", Path(place) / "out"
         bag.mkdir()
         truth = write_bag(bag, chosen.each, chosen.size)
-        seconds, peak = attribute(bag, out, chosen.told)
+        number = ["-k", str(len(SPECS))] if chosen.told else []
+        took = told(["attribute", str(bag), *number], out)
         with (out / "labels.csv").open(encoding="utf-8", newline="") as opened:
             labels = {Path(row["file"]).name: row["label"] for row in csv.DictReader(opened)}
     names = sorted(truth)
@@ -94,8 +69,8 @@ def main() -> None:
         "pictures": len(truth),
         "size": chosen.size,
         "cores": len(os.sched_getaffinity(0)),
-        "seconds": round(seconds, 1),
-        "peak_memory_mib": round(peak / 1024),
+        "minutes": round(took["minutes"], 2),
+        "peak_gb": round(took["peak_gb"], 2),
         "generators": len(SPECS),
         "found": len(set(labels.values())),
         "ari": round(ari, 3),

@@ -20,7 +20,7 @@ PAGE = Path(__file__).with_name("evidence.md")
 PROSE = Path(__file__).with_name("evidence.md.in")
 DATA = Path(__file__).parent / "data" / "evidence_power.json"
 SCRUB = Path(__file__).parent / "data" / "evidence_scrub.json"
-COST = Path(__file__).parent / "data" / "evidence_cost.json"
+SPEED = Path(__file__).parent / "data" / "speed.json"
 NULLS = Path(__file__).parent / "data" / "evidence_nulls.json"
 # Files of pictures of others, as the tables call them.
 NAMES = {
@@ -46,7 +46,7 @@ def page(power: Mapping[str, Any]) -> str:
         "copies": copies(power["copies"]),
         "plain": plain(power),
         "scrub": scrub(json.loads(SCRUB.read_text(encoding="utf-8"))),
-        "cost": cost(json.loads(COST.read_text(encoding="utf-8"))),
+        "cost": cost(json.loads(SPEED.read_text(encoding="utf-8"))),
         "planted": planted(power),
     }
     return PROSE.read_text(encoding="utf-8").format(**fields).rstrip("\n") + "\n"
@@ -196,19 +196,13 @@ def scrub(found: Mapping[str, Any]) -> str:
     return table(["seed", "copies removed", "others removed", "before", "after"], rows)
 
 
-def cost(found: Mapping[str, Any]) -> str:
-    """Wall time and memory of one audit."""
-    size = f"{found['real']:,} real × {found['generated']:,} generated, {found['size']} px"
-    rows = [
-        [
-            size,
-            name,
-            f"{found['seconds'][name] / 60:.1f} min",
-            f"{found['peak_memory_mib'][name] / 1024:.1f} GiB",
-        ]
-        for name in found["seconds"]
-    ]
-    return table(["audit", "blocks", f"time, {found['cores']} cores", "peak memory"], rows)
+def cost(speed: Mapping[str, Any]) -> str:
+    """Time and memory of one audit, of the run that the page of speed is made from."""
+    folder, cores = speed["folder"], speed["machine"]["cores"]
+    took = folder["commands"]["audit"]
+    size = f"{folder['real']:,} real × {folder['generated']:,} generated, {folder['size']} px"
+    row = [size, f"{took['minutes']:.1f} min", f"{took['peak_gb']:.1f} GB"]
+    return table(["audit", f"time, {cores} cores", "peak memory"], [row])
 
 
 def planted(power: Mapping[str, Any]) -> str:
