@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
@@ -84,6 +86,20 @@ def test_vector_similarities_agree_with_scipy(name, metric, sign, shift, monkeyp
         queries, gallery = (queries > 0).astype(np.uint8), (gallery > 0).astype(np.uint8)
     expected = sign * cdist(queries, gallery, metric) + shift
     assert np.abs(getattr(vectors, name)(queries, gallery) - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("many", ["queries", "gallery"])
+def test_of_the_larger_side_only_a_slab_is_taken_at_a_time(many, monkeypatch):
+    monkeypatch.setattr(vectors, "SLAB_BYTES", 2**20)
+    rng = np.random.default_rng(1)
+    large, small = (rng.normal(size=(count, 512)).astype(np.float32) for count in (6000, 5))
+    tracemalloc.start()
+    found = vectors.correlation(*((large, small) if many == "queries" else (small, large)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    expected = np.corrcoef(small, large)[:5, 5:]
+    assert np.abs(found - (expected.T if many == "queries" else expected)).max() < 1e-6
+    assert peak < 8 * 2**20 < large.nbytes  # in float64 all of it would be 24 MB
 
 
 def test_euclidean_of_equal_vectors_is_exactly_zero():
