@@ -4,7 +4,8 @@ Nine generators, and two that differ in nothing but the seed of their filters, l
 made-up patients and, with a table as for `lidc_editions.py`, of real ones. Measured: the adjusted Rand index
 with the number given, clean and after one change of processing at a time; how often the number is right
 without being told; whether one generator, and real pictures, stay whole; and recognising enrolled generators,
-each left out in turn. `--results FILE.json` is what `python docs/attribution.py` reads.
+each left out in turn. `--results FILE.json` is what `python docs/attribution.py` reads; `--more SEEDS` puts
+into it how the index grows with the number of pictures, members and content drawn anew for every seed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,7 @@ SPECS = {
 }
 PAIR = {"nearest 3, seed a": SPECS["nearest 3"], "nearest 3, seed b": SPECS["nearest 3"].replace("33", "43")}
 EACH, POOL, LEARNED = 100, 300, 200
+GROWING, GROWN = (50, 100, 200, 300), ("clean", "JPEG 85", "JPEG 75")
 Features = Mapping[str, tuple[list[Array], ...]]
 
 
@@ -131,6 +134,27 @@ def told_apart(table: str, seed: int, change: str, names: Sequence[str]) -> dict
     return {"change": change, "generators": len(names), "ari": adjusted_rand_index(truth, labels)}
 
 
+def grown(table: str, seed: int, change: str) -> list[dict[str, Any]]:
+    """The number is given: bags of more and more pictures of every generator."""
+    made, rng = sampled(table, seed), np.random.default_rng(seed)
+    known = {name: features(CHANGES[change](made[name], rng)) for name in SPECS}
+    rows = []
+    for each in GROWING:
+        mixed, truth = bag(known, {name: np.arange(each) for name in SPECS}, rng)
+        ari = adjusted_rand_index(truth, regrouping.told(mixed, len(SPECS), seed))
+        rows.append({"seed": seed, "change": change, "each": each, "ari": ari})
+    return rows
+
+
+def put_more(table: str, seeds: Sequence[int], results: Path) -> None:
+    """Measure how the index grows for some seeds and put it into what was measured before."""
+    with ProcessPoolExecutor(2) as pool:
+        jobs = [pool.submit(grown, table, *one) for one in product(seeds, GROWN)]
+        rows = [row for job in jobs for row in job.result()]
+    content = json.loads(results.read_text(encoding="utf-8")) | {"more": rows}
+    write_text(results, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
 def counted(table: str, seed: int, bags: int) -> dict[str, Any]:
     """The number is not given: bags of one to six generators, of one, and of real pictures."""
     made, rng = sampled(table, seed), np.random.default_rng([seed, 1])
@@ -182,7 +206,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--bags", type=int, default=30)
     parser.add_argument("--results", type=Path)
+    parser.add_argument("--more", type=int, nargs="+", metavar="SEED", help="only this, put into --results")
     chosen = parser.parse_args()
+    if chosen.more:
+        put_more(chosen.table, chosen.more, chosen.results)
+        return
     tables = {"made-up patients": "", **({"real pictures": chosen.table} if chosen.table else {})}
     started = time.perf_counter()
     with ProcessPoolExecutor(2) as pool:

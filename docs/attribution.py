@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pages
@@ -28,6 +29,8 @@ def page(content: Mapping[str, Any]) -> str:
     fields = {
         "seed": content["seed"],
         "changes": changes(kinds),
+        "more": more(content["more"]),
+        "more_seeds": " ".join(str(seed) for seed in dict.fromkeys(row["seed"] for row in content["more"])),
         "counts": counts(kinds),
         "bags": bags(kinds),
         "recognised": recognised(kinds),
@@ -50,6 +53,19 @@ def changes(kinds: Mapping[str, Any]) -> str:
     pair = ["two that differ in the seed of their filters only, clean"]
     rows.append([*pair, *(f"{part['pair']['ari']:.3f}" for part in kinds.values())])
     return table(["every picture", *kinds], rows)
+
+
+def more(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The adjusted Rand index by the number of pictures: the mean of the draws, the least and the largest."""
+    sizes = list(dict.fromkeys(row["each"] for row in rows))
+    lines = []
+    for change in dict.fromkeys(row["change"] for row in rows):
+        cells = []
+        for size in sizes:
+            found = [row["ari"] for row in rows if (row["change"], row["each"]) == (change, size)]
+            cells.append(f"{fmean(found):.3f} ({min(found):.3f} to {max(found):.3f})")
+        lines.append([change, *cells])
+    return table(["every picture", *(f"{size} of each" for size in sizes)], lines)
 
 
 def counts(kinds: Mapping[str, Any]) -> str:
