@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from saving import keep
 
 from whorl import api, clusters, identification, images, pipeline, recipes, regrouping
 from whorl.alterations import ALTERATIONS, Alteration
@@ -34,7 +35,6 @@ from whorl.identifier import Identifier
 from whorl.metrics import adjusted_rand_index, auc
 from whorl.pipeline import Settings
 from whorl.records import Array, ImageSet, Problem
-from whorl.store import write_text
 
 SPECS = {
     "transposed 4": "decoder:upsampling=transposed,kernel=4,weights=31",
@@ -151,8 +151,7 @@ def put_more(table: str, seeds: Sequence[int], results: Path) -> None:
     with ProcessPoolExecutor(2) as pool:
         jobs = [pool.submit(grown, table, *one) for one in product(seeds, GROWN)]
         rows = [row for job in jobs for row in job.result()]
-    content = json.loads(results.read_text(encoding="utf-8")) | {"more": rows}
-    write_text(results, json.dumps(content, indent=1, allow_nan=False) + "\n")
+    keep(json.loads(results.read_text(encoding="utf-8")) | {"more": rows}, results)
 
 
 def counted(table: str, seed: int, bags: int) -> dict[str, Any]:
@@ -208,6 +207,8 @@ def main() -> None:
     parser.add_argument("--results", type=Path)
     parser.add_argument("--more", type=int, nargs="+", metavar="SEED", help="only this, put into --results")
     chosen = parser.parse_args()
+    if chosen.more and not chosen.results:
+        parser.error("--more puts figures into the file of --results: give it")
     if chosen.more:
         put_more(chosen.table, chosen.more, chosen.results)
         return
@@ -230,11 +231,7 @@ def main() -> None:
                 for name, part in parts.items()
             }
             sys.stderr.write(f"{kind}: done after {time.perf_counter() - started:.0f} s\n")
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    if chosen.results:
-        write_text(chosen.results, text)
-    else:
-        sys.stdout.write(text)
+    keep(content, chosen.results)
 
 
 if __name__ == "__main__":

@@ -93,9 +93,7 @@ def ratio(
         made = _by_content(images, features)
         mean, axes, variance = _axes(made, min(components, len(made) // 2 + 1), seed)
         scale = np.sqrt(np.maximum(variance, LEAST_VARIANCE))
-        tables = [
-            _outside(stack, mean, axes)[0] / scale for stack in (made, real.rows(np.arange(len(real.order))))
-        ]
+        tables = [_outside(stack, mean, axes)[0] / scale for stack in (made, real.rows(slice(None)))]
         ours, theirs = (np.hstack([table, table**2 - 1]) for table in tables)
         for asked, others in real.held():
             rows = np.vstack([ours, theirs[others]])
@@ -110,7 +108,8 @@ def _contrast(
 ) -> Scores:
     """The misfit of a query to other real pictures minus its misfit to the generated ones.
 
-    `learn` is told how many pictures are known on the poorer side: both sides get models of one size.
+    `learn` is told how many pictures are known on the poorer side: both sides get models of one size. It is
+    given copies, and may write over them.
     """
     real = _real(problem, features, folds)
     held = list(real.held())
@@ -120,9 +119,8 @@ def _contrast(
         count = min(len(made), *(len(others) for _, others in held))
         to_made = learn(made, count)
         for asked, others in held:
-            misfit = learn(real.rows(others), count)
-            rows = real.rows(asked)
-            values[real.query[asked], column] = misfit(rows) - to_made(rows)
+            rows, to_real = real.rows(asked), learn(real.rows(others), count)
+            values[real.query[asked], column] = to_real(rows) - to_made(rows)
     return _scores(problem, values)
 
 
@@ -139,7 +137,7 @@ class _Real:
     fold: Array
     query: Array
 
-    def rows(self, places: Array) -> Floats:
+    def rows(self, places: Array | slice) -> Floats:
         """A copy of some."""
         return np.asarray(self.table[self.order[places]])
 
