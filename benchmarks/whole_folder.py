@@ -34,7 +34,7 @@ code = main(sys.argv[1:])
 peak.write_text(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 sys.exit(code)
 """
-GROWING, FIXED = (500, 1000, 2000, 4000), 2000
+GROWING, FIXED, MEMORY = (500, 1000, 2000, 4000, 8000), 2000, "1GB"
 
 
 def make(folder: Path, real: int, generated: int, size: int) -> None:
@@ -74,8 +74,10 @@ def told(words: list[str], out: Path) -> dict[str, Any]:
     }
 
 
-def measured(folder: Path, real: int, generated: int, size: int, commands: list[str]) -> dict[str, Any]:
-    """Time the commands on one folder."""
+def measured(
+    folder: Path, real: int, generated: int, size: int, commands: list[str], memory: str | None = None
+) -> dict[str, Any]:
+    """Time the commands on one folder, with the usual memory or with so much."""
     make(folder, real, generated, size)
     known = {
         "run": ["run", "m23-vcmi.ssim-max", str(folder)],
@@ -84,23 +86,25 @@ def measured(folder: Path, real: int, generated: int, size: int, commands: list[
             *("--holdout", str(folder / "holdout"), "--patient-from", "^(p[0-9]+)_"),
         ],
     }
-    lines = {name: told(known[name], folder / f"whorl-{name}") for name in commands}
+    bound = ["--memory", memory] if memory else []
+    lines = {name: told([*known[name], *bound], folder / f"whorl-{name}") for name in commands}
     return {"real": real, "generated": generated, "size": size, "commands": lines}
 
 
 def growth(folder: Path, size: int) -> dict[str, Any]:
-    """Time audits of more and more pictures on one side; exponents of the processor's time, and peaks."""
+    """Time audits of more and more pictures on one side, in bounded memory; exponents of time, and peaks."""
     found = {}
     for side in ("real", "generated"):
         lines = []
         for count in GROWING:
             real, generated = (count, FIXED) if side == "real" else (FIXED, count)
             own = folder / f"{real}-{generated}"
-            lines.append(measured(own, real, generated, size, ["audit"])["commands"]["audit"])
+            lines.append(measured(own, real, generated, size, ["audit"], MEMORY)["commands"]["audit"])
         spent = [line["processor_minutes"] for line in lines]
         found[side] = {
             "sizes": list(GROWING),
             "others": FIXED,
+            "memory": MEMORY,
             "processor_minutes": spent,
             "peak_gb": [line["peak_gb"] for line in lines],
             "exponent": float(np.polyfit(np.log(GROWING), np.log(spent), 1)[0]),
@@ -116,7 +120,7 @@ def main() -> None:
     parser.add_argument("--generated", type=int, default=7200)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--commands", nargs="+", choices=["run", "audit"], default=["run", "audit"])
-    parser.add_argument("--growth", action="store_true", help="audits of 500 to 4,000 pictures on a side")
+    parser.add_argument("--growth", action="store_true", help="audits of 500 to 8,000 pictures on a side")
     given = parser.parse_args()
     if given.growth:
         found = growth(given.folder, given.size)

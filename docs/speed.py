@@ -131,8 +131,10 @@ def growth(found: Mapping[str, Any] | None) -> str:
         spent = [f"{value:.2f} min" for value in line["processor_minutes"]]
         rows.append([f"{side}, {line['others']} {other}", *spent, f"{line['exponent']:.2f}"])
         rows.append(["peak of memory", *(f"{value:.2f} GB" for value in line["peak_gb"]), ""])
-    sizes = next(iter(found.values()))["sizes"]
-    return table(["audit", *(f"{size}" for size in sizes), "exponent"], rows)
+    first = next(iter(found.values()))
+    shown = table(["audit", *(f"{size}" for size in first["sizes"]), "exponent"], rows)
+    bound = first.get("memory")
+    return f"{shown}\n\nAll with `--memory {bound}`." if bound else shown
 
 
 def first_use(found: Mapping[str, Any] | None) -> str:

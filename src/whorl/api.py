@@ -12,6 +12,7 @@ from whorl import (
     headers,
     identification,
     images,
+    memory,
     protocols,
     recipes,
     sources,
@@ -201,7 +202,10 @@ def run(
         chosen = recipes.with_features(chosen, features)
     chosen = untrained.marked(chosen, running.networks, running.effort)
     sealed = Path(answers) if answers is not None else None
-    read = editions.read(Path(edition), size=size, progress=running.progress, answers=sealed)
+    spill = memory.spill(running.total())
+    read = editions.read(
+        Path(edition), size=size, progress=running.progress, answers=sealed, spill_bytes=spill
+    )
     _stop_if_strict(running, read)
     facts = {
         **provenance(running.command),
@@ -255,6 +259,7 @@ class _Loader:
             patient_from=patient_from,
             progress=lambda done, total: self.running.progress(label, done, total),
             exclude=self.exclude,
+            spill_bytes=memory.spill(self.running.total()),
         )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from whorl.compression import grid
 from whorl.features.frequency import radial_spectrum
 from whorl.headers import Header
+from whorl.kernels.slabs import batches
 from whorl.records import Array, ImageSet
 
 BATCH = 64
@@ -56,7 +57,7 @@ def of_pixels(images: ImageSet) -> tuple[Facts, ...]:
     """Return the facts of the pixels, one table a kind."""
     parts = [
         [_intensity(stack), _sharpness(stack), _compression(stack), _framing(stack)]
-        for stack in (images.pixels[start : start + BATCH] for start in range(0, len(images), BATCH))
+        for _, stack in batches(images.pixels, BATCH)
     ]
     found = []
     for place, (name, what) in enumerate(KINDS):

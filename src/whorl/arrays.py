@@ -16,9 +16,11 @@ from numpy.typing import DTypeLike
 from PIL import Image
 
 from whorl.folders import shown
+from whorl.kernels.slabs import release, slabs
 from whorl.records import Array, BadInput
 
 SPILL_BYTES = 2**30
+LET_GO = 256  # pictures after which those in a file need not stay in memory as well
 
 
 class Stack:
@@ -39,10 +41,14 @@ class Stack:
             self.mixed = True
             if self._whole.dtype == np.uint8:
                 wider = allocate(self._whole.shape, np.float32, self.spill_bytes)
-                wider[: self.used] = self._whole[: self.used]
+                for part, some in slabs(self._whole[: self.used]):
+                    wider[part] = some
+                    release(wider)
                 self._whole = wider
         self._whole[self.used] = picture
         self.used += 1
+        if self.used % LET_GO == 0:
+            release(self._whole)
 
     def pixels(self) -> Array:
         """Return what was added, (n, height, width)."""

@@ -54,7 +54,7 @@ def audit(
     for images in (members, holdout):
         if reference is not None:
             check_disjoint(images, reference)
-    real = cohort(members, holdout)
+    real = cohort(members, holdout, settings.spill_bytes)
     member_patients(real.members, real.patients)  # refuses a patient on both sides
     problem = Problem("membership", real.queries, {"generated": generated}, reference)
     named = {"generated": generated, "members": members, "holdout": holdout}

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from whorl.arrays import SPILL_BYTES, allocate
+from whorl.kernels.slabs import release, slabs
 from whorl.records import Array, BadInput, ImageSet, Problem
 
 
@@ -39,7 +41,7 @@ class Cohort:
         return table
 
 
-def cohort(members: ImageSet, holdout: ImageSet) -> Cohort:
+def cohort(members: ImageSet, holdout: ImageSet, spill_bytes: int = SPILL_BYTES) -> Cohort:
     """Lay members and holdout together in an order and under names that tell nothing of their role.
 
     Patients are known to methods as neutral names where they are known at all: pictures of one patient
@@ -57,10 +59,13 @@ def cohort(members: ImageSet, holdout: ImageSet) -> Cohort:
     digests = (*members.digests, *holdout.digests)
     order = np.asarray(sorted(range(len(ids)), key=lambda place: (digests[place], patients[place])))
     kind = np.result_type(members.pixels, holdout.pixels)
-    pixels = np.empty((len(ids), *members.pixels.shape[1:]), kind)
-    for row, place in enumerate(order):
-        inside = place < len(members)
-        pixels[row] = members.pixels[place] if inside else holdout.pixels[place - len(members)]
+    pixels = allocate((len(ids), *members.pixels.shape[1:]), kind, spill_bytes)
+    for part, rows in slabs(pixels, kind.itemsize):
+        for row, place in zip(rows, order[part], strict=True):
+            inside = place < len(members)
+            row[:] = members.pixels[place] if inside else holdout.pixels[place - len(members)]
+        release(members.pixels)
+        release(holdout.pixels)
     neutral = tuple(f"query {row:07d}" for row in range(len(ids)))
     codes: dict[str, str] = {}
     for place in order:

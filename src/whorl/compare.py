@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from whorl.kernels.slabs import release
 from whorl.records import Array, Floats
 from whorl.records import Progress as Progress
 from whorl.records import silent as silent
@@ -29,25 +31,28 @@ class Loop:
 
     def rows(self, similarity: Similarity, queries: Array, gallery: Array) -> Iterator[tuple[int, Floats]]:
         """Yield (first query, block): some queries against the whole gallery."""
-        step = self._step(len(queries), len(gallery))
+        step = self._step(queries, len(gallery))
         for start in range(0, len(queries), step):
             self.progress(self.label, start, len(queries))
             yield start, similarity(queries[start : start + step], gallery)
+            release(queries)
         self.progress(self.label, len(queries), len(queries))
 
     def columns(self, similarity: Similarity, queries: Array, gallery: Array) -> Iterator[tuple[int, Floats]]:
         """Yield (first of the gallery, block): all queries against some of the gallery."""
-        step = self._step(len(gallery), len(queries))
+        step = self._step(gallery, len(queries))
         for start in range(0, len(gallery), step):
             self.progress(self.label, start, len(gallery))
             yield start, similarity(queries, gallery[start : start + step])
+            release(gallery)
         self.progress(self.label, len(gallery), len(gallery))
 
-    def _step(self, along: int, across: int) -> int:
-        # A few arrays of the block's shape live at once: the block, its float64 form, its order.
-        fitting = self.block_bytes // (24 * max(1, across))
+    def _step(self, along: Array, across: int) -> int:
+        # A few arrays of the block's shape live at once: the block, its float64 form, its order; and two of
+        # the rows themselves in float64.
+        width = max(24 * across, 16 * math.prod(along.shape[1:]), 1)
         # Small enough that somebody who watches sees it move; every call prepares the whole other side anew.
-        return max(1, min(fitting, max(64, along // 5)))
+        return max(1, min(self.block_bytes // width, max(64, len(along) // 5)))
 
 
 def pool_rows(

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from whorl.arrays import allocate
+from whorl.kernels.slabs import batches, release, slabs
 from whorl.records import Array
 
 SIDE = 128  # larger pictures are averaged down to this side or a little above
@@ -25,7 +27,8 @@ BEYOND = 5.0  # times from the middle of the bulk to its upper tenth
 LEAST, LEAST_UNKNOWN, MOST = 0.65, 0.9, 0.98  # likeness that is never, that is always a near-duplicate
 FEW = 20  # pairs, below which there is no bulk to speak of
 BATCH = 64
-SLAB_BYTES = 32 << 20
+SLAB_BYTES = 8 << 20
+SPECTRA_BYTES = 64 << 20  # above which spectra lie in a temporary file
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def near(
     near-duplicates, so that these need to be more alike.
     """
     owner = _owners(patients)
-    spectra = np.concatenate([_spectra(stack) for stack in stacks])
+    spectra = _spectra(stacks)
     if len(spectra) < 2 or spectra.shape[2] < 2:
         return ()
     pairs, rank = _candidates(
@@ -98,10 +101,17 @@ def _small(stack: Array) -> Array:
     return np.asarray(cut.mean(axis=(2, 4), dtype=np.float32))
 
 
-def _spectra(stack: Array) -> Array:
+def _spectra(stacks: Sequence[Array]) -> Array:
     """Return the spectrum of each picture's texture in the band, (n, 2 b + 1, b + 1), of length 1."""
-    parts = [_spectrum(_small(stack[start : start + BATCH])) for start in range(0, len(stack), BATCH)]
-    return np.concatenate(parts) if parts else np.zeros((0, 1, 1), np.complex64)
+    like = _spectrum(_small(stacks[0][:1]))
+    found = allocate((sum(map(len, stacks)), *like.shape[1:]), like.dtype, SPECTRA_BYTES)
+    place = 0
+    for stack in stacks:
+        for _, some in batches(stack, BATCH):
+            found[place : place + len(some)] = _spectrum(_small(some))
+            place += len(some)
+            release(found)
+    return found
 
 
 def _spectrum(grey: Array) -> Array:
@@ -134,8 +144,12 @@ def _fingers(spectra: Array) -> Array:
     """
     band = spectra.shape[2] - 1
     kept = min(FINGER, band)
-    low = spectra[:, band - kept : band + kept + 1, : kept + 1].reshape(len(spectra), -1)
-    strength = np.log(np.abs(low) + 1e-4)
+    strength = np.concatenate(
+        [
+            np.log(np.abs(some[:, band - kept : band + kept + 1, : kept + 1]) + 1e-4)
+            for _, some in slabs(spectra)
+        ]
+    ).reshape(len(spectra), -1)
     strength -= strength.mean(axis=0)
     strength -= strength.mean(axis=1, keepdims=True)
     length = np.sqrt((strength * strength).sum(axis=1, keepdims=True))

@@ -14,7 +14,9 @@ from itertools import islice
 import numpy as np
 
 from whorl import steps
+from whorl.arrays import SPILL_BYTES, allocate
 from whorl.compare import Progress
+from whorl.kernels.slabs import release
 from whorl.learning import classifiers
 from whorl.learning.backbones import Start
 from whorl.learning.effort import LIMITS
@@ -46,6 +48,7 @@ class Extraction:
     batch_bytes: int
     progress: Progress
     store: Store | None = None
+    spill_bytes: int = SPILL_BYTES
 
     def __call__(self, images: ImageSet) -> Array:
         """Return the features of all pictures; several steps' are joined end to end, (n, …)."""
@@ -74,11 +77,13 @@ class Extraction:
             for place, part in zip(places, parts, strict=True):
                 shape = len(rows), *place.shape[1:]
                 np.copyto(place[rows.start : rows.stop], part.reshape(shape), casting="safe")
+            release(table)
+            release(images.pixels)
 
         # The first batch alone: it imports, compiles and tells how wide the table is.
         told(batches[0])
         first = taken(batches[0])
-        table, places = _table(first, len(images))
+        table, places = _table(first, len(images), self.spill_bytes)
         put(batches[0], first)
         _spread(batches[1:], lambda rows: put(rows, taken(rows)), told, threads() if plain else 1)
         return table
@@ -139,13 +144,13 @@ def threads() -> int:
     return 1 if multiprocessing.parent_process() else min(MOST_THREADS, os.cpu_count() or 1)
 
 
-def _table(parts: list[Array], count: int) -> tuple[Array, list[Array]]:
+def _table(parts: list[Array], count: int, spill_bytes: int) -> tuple[Array, list[Array]]:
     """Room for the features of so many pictures, and each step's columns of it."""
     if len(parts) == 1:
-        table = np.empty((count, *parts[0].shape[1:]), parts[0].dtype)
+        table = allocate((count, *parts[0].shape[1:]), parts[0].dtype, spill_bytes)
         return table, [table]
     widths = [int(np.prod(part.shape[1:])) for part in parts]
-    table = np.empty((count, sum(widths)), np.result_type(*(part.dtype for part in parts)))
+    table = allocate((count, sum(widths)), np.result_type(*(part.dtype for part in parts)), spill_bytes)
     return table, np.split(table, np.cumsum(widths)[:-1], axis=1)
 
 

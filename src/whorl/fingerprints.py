@@ -8,6 +8,7 @@ import numpy as np
 
 from whorl import peaks
 from whorl.compression import grid
+from whorl.kernels.slabs import batches
 from whorl.outcomes import Cluster
 from whorl.records import Array, ImageSet
 
@@ -29,10 +30,10 @@ def looks(images: ImageSet, labels: Sequence[str], confidence: Array) -> tuple[C
     residual = {name: np.zeros(shape) for name in names}
     power = {name: np.zeros(shape) for name in names}
     contrast = {name: np.zeros(shape) for name in names}
-    for start in range(0, len(images), BATCH):
-        high, energy = _residuals(images.pixels[start : start + BATCH])
-        steps = _contrasts(images.pixels[start : start + BATCH])
-        part = wanted[start : start + BATCH]
+    for place, stack in batches(images.pixels, BATCH):
+        high, energy = _residuals(stack)
+        steps = _contrasts(stack)
+        part = wanted[place]
         for name in np.unique(part):
             residual[str(name)] += high[part == name].sum(axis=0)
             power[str(name)] += energy[part == name].sum(axis=0)

@@ -35,7 +35,7 @@ def load(
     progress: Progress | None = None,
     workers: int | None = None,
     exclude: Path | None = None,
-    spill_bytes: int = 2**30,
+    spill_bytes: int = arrays.SPILL_BYTES,
     limits: Limits = STANDARD,
 ) -> ImageSet:
     """Read every picture once, in parallel, and quarantine what cannot be read.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from whorl.arrays import SPILL_BYTES
 from whorl.compare import DEFAULT_BLOCK_BYTES
 from whorl.records import BadInput
 from whorl.store import SHELF_BYTES, Shelf
@@ -49,6 +50,11 @@ def block(total: int, wanted: int = DEFAULT_BLOCK_BYTES) -> int:
 def shelf(total: int) -> Shelf:
     """Room for features that the next recipe may want again."""
     return Shelf(min(SHELF_BYTES, total // 4))
+
+
+def spill(total: int) -> int:
+    """Bytes of pictures or features of one set, above which they lie in a temporary file."""
+    return min(SPILL_BYTES, total // 16)
 
 
 def _content(path: str) -> str:

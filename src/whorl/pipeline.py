@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from whorl import compare, steps
+from whorl.arrays import SPILL_BYTES
 from whorl.compare import DEFAULT_BLOCK_BYTES, Loop, Progress, silent
 from whorl.extraction import BATCH_BYTES, Extraction, identity, weights_of
 from whorl.folding import folds_of
@@ -48,6 +50,7 @@ class Settings:
     progress: Progress = silent
     shelf: Shelf = field(default_factory=Shelf)
     batch_bytes: int | None = None
+    spill_bytes: int = SPILL_BYTES
     networks: Networks = field(default_factory=Networks)
     keep_features: bool = False
     workplace: Workplace = ALONE
@@ -103,17 +106,16 @@ def judge(
     return verdicts
 
 
-def blocks(recipe: Recipe, problem: Problem, settings: Settings) -> list[Array]:
+def blocks(recipe: Recipe, problem: Problem, settings: Settings, kind: DTypeLike = np.float64) -> list[Array]:
     """Return the queries' features, one flat table (n, d) for each features step of the recipe."""
     found: list[Array] = []
-    for step in recipe.chain("features"):
+    chain = recipe.chain("features")
+    for number, step in enumerate(chain):
+        settings.progress(f"fingerprints: {step.name}", number, len(chain))
         alone = tuple(other for other in recipe.steps if other.stage != "features" or other is step)
-        settings.progress(f"fingerprints: {step.name}", len(found), len(recipe.chain("features")))
-        table = _assemble(replace(recipe, steps=alone), problem, settings).features(
-            problem.queries, "queries"
-        )
-        found.append(np.asarray(_flat(table), np.float64))
-        settings.progress(f"fingerprints: {step.name}", len(found), len(recipe.chain("features")))
+        features = _assemble(replace(recipe, steps=alone), problem, settings).features
+        found.append(np.asarray(_flat(features(problem.queries, "queries")), kind))
+        settings.progress(f"fingerprints: {step.name}", number + 1, len(chain))
     return found
 
 
@@ -178,6 +180,7 @@ def _extraction(
         workplace=settings.place(),
         seed=settings.seed,
         batch_bytes=settings.batch_bytes or BATCH_BYTES,
+        spill_bytes=settings.spill_bytes,
         progress=settings.progress,
         store=settings.store if settings.keep_features else None,
     )

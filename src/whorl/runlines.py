@@ -115,12 +115,14 @@ def line_of(bench: Bench, job: tuple[str, Job]) -> Line:
 
 def _run(bench: Bench, job: Job) -> Line:
     recipe, edition = _recipe(bench, job), edition_of(job.source)
+    total = bench.memory or memory.half_of_free()
     settings = Settings(
         seed=job.seed,
         store=Store(bench.out / ".store"),
         networks=bench.networks,
         keep_features=bench.keep_features,
-        block_bytes=memory.block(bench.memory or memory.half_of_free()),
+        block_bytes=memory.block(total),
+        spill_bytes=memory.spill(total),
         shelf=_shelf(bench.memory),
         workplace=Workplace(
             device="gpu" if bench.networks.device == "cuda" else "cpu", threads=bench.threads

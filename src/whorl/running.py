@@ -30,15 +30,20 @@ class Running:
     memory: int | None = None
     effort: Effort = "full"
 
+    def total(self) -> int:
+        """Return the bytes that may be taken in all."""
+        return self.memory or memory.half_of_free()
+
     def settings(self) -> Settings:
         """Return the pipeline's part of it, the store swept of what a killed run left."""
         if self.store is not None:
             sweep(self.store)
-        total = self.memory or memory.half_of_free()
+        total = self.total()
         return Settings(
             seed=self.seed,
             block_bytes=memory.block(total, self.block_bytes),
             shelf=memory.shelf(total),
+            spill_bytes=memory.spill(total),
             store=Store(self.store) if self.store else None,
             progress=self.progress,
             networks=self.networks,

@@ -122,7 +122,7 @@ def scrub(
     if column is None:
         raise BadInput("recipes: none looks for near copies; add whorl.copies")
     check_disjoint(members, holdout)
-    sides = _halves(members, holdout, settings.seed)
+    sides = _halves(members, holdout, settings)
 
     def audited(made: ImageSet) -> Audit:
         used, unused = sides.half(choosing=False)
@@ -158,14 +158,14 @@ def scrub(
     )
 
 
-def _halves(members: ImageSet, holdout: ImageSet, seed: int) -> _Sides:
+def _halves(members: ImageSet, holdout: ImageSet, settings: Settings) -> _Sides:
     """Split either side in two by content, whole patients together."""
-    real = cohort(members, holdout)
+    real = cohort(members, holdout, settings.spill_bytes)
     member_patients(real.members, real.patients)  # refuses a patient who is on both sides
     for images, patients in zip((members, holdout), real.sides, strict=True):
         if patients < 2:
             raise BadInput(f"{images.name}: pictures of one patient alone; scrub needs two or more a side")
-    first, second = (folds_of(images, 2, seed) == 0 for images in (members, holdout))
+    first, second = (folds_of(images, 2, settings.seed) == 0 for images in (members, holdout))
     return _Sides(members, holdout, (first, second))
 
 
@@ -176,7 +176,7 @@ def _likeness(recipe: Recipe, generated: ImageSet, sides: _Sides, settings: Sett
     each knows the member. Parts are searched one by one, with shortlists of one length, so that members are
     searched no more thoroughly than holdout.
     """
-    real = cohort(sides.members, sides.holdout)
+    real = cohort(sides.members, sides.holdout, settings.spill_bytes)
     asked = pipeline.score(recipe, Problem("membership", real.queries, {"generated": generated}), settings)
     values, twins = real.restored([asked.values[:, 0]])[:, 0], real.restored([asked.nearest[:, 0]])[:, 0]
     groups = {

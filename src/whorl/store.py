@@ -23,20 +23,22 @@ from pathlib import Path
 
 import numpy as np
 
+from whorl.kernels.slabs import in_file
 from whorl.records import Array, BadInput, Scores
 
 MAGIC = b"whorl.store/1 "
 PARTIAL = ".partial"
 STALE_SECONDS = 3600.0
-SHELF_BYTES = 1024 * 2**20
+SHELF_BYTES, FILES_BYTES = 2**30, 8 * 2**30
 RUN = secrets.token_hex(4)
 
 
 class Shelf:
-    """Features kept for the next recipe, the longest unused thrown out first."""
+    """Features kept for the next recipe, the longest unused thrown out first; in memory and in files."""
 
-    def __init__(self, limit: int = SHELF_BYTES) -> None:
+    def __init__(self, limit: int = SHELF_BYTES, in_files: int = FILES_BYTES) -> None:
         self.limit = limit
+        self.in_files = in_files
         self.kept: OrderedDict[str, Array] = OrderedDict()
 
     def get(self, key: str, make: Callable[[], Array]) -> Array:
@@ -46,9 +48,15 @@ class Shelf:
             return self.kept[key]
         made = make()
         self.kept[key] = made
-        while sum(array.nbytes for array in self.kept.values()) > self.limit and len(self.kept) > 1:
+        while len(self.kept) > 1 and self._full():
             self.kept.popitem(last=False)
         return made
+
+    def _full(self) -> bool:
+        taken = [0, 0]
+        for array in self.kept.values():
+            taken[in_file(array)] += array.nbytes
+        return taken[False] > self.limit or taken[True] > self.in_files
 
 
 @dataclass(frozen=True)

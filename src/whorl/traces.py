@@ -14,6 +14,7 @@ import numpy as np
 
 from whorl.compression import grid
 from whorl.headers import Header, headers
+from whorl.kernels.slabs import batches
 from whorl.records import Array, ImageSet
 
 BATCH = 64
@@ -51,9 +52,9 @@ def traces(
     `progress` is called with a label, the pictures done and their number.
     """
     parts = []
-    for start in range(0, len(images), BATCH):
-        progress("looking for confounders", start, len(images))
-        parts.append(_facts(images.pixels[start : start + BATCH]))
+    for rows, stack in batches(images.pixels, BATCH):
+        progress("looking for confounders", rows.start, len(images))
+        parts.append(_facts(stack))
     progress("looking for confounders", len(images), len(images))
     known = headers(images.ids, files or {})
     facts = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}

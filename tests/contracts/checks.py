@@ -18,6 +18,7 @@ import pytest
 from contracts import problems
 from contracts.problems import Toy
 from whorl import pipeline, recipes, steps
+from whorl.arrays import SPILL_BYTES
 from whorl.compare import DEFAULT_BLOCK_BYTES
 from whorl.extraction import uses_network
 from whorl.learning.workplace import Workplace
@@ -201,9 +202,16 @@ def verdicts(name: str) -> Verdicts:
     return pipeline.judge(ALL[name], scores(name), toy(ALL[name]), settings())
 
 
-def run(recipe: Recipe, problem: Problem, block_bytes: int = DEFAULT_BLOCK_BYTES, seed: int = 0) -> Scores:
+def run(
+    recipe: Recipe,
+    problem: Problem,
+    block_bytes: int = DEFAULT_BLOCK_BYTES,
+    seed: int = 0,
+    spill_bytes: int = SPILL_BYTES,
+) -> Scores:
     """Score with settings of its own, so that nothing is shared with another run."""
-    return pipeline.score(recipe, problem, settings(seed, block_bytes))
+    own = replace(settings(seed, block_bytes), spill_bytes=spill_bytes)
+    return pipeline.score(recipe, problem, own)
 
 
 def labels(recipe: Recipe, problem: Problem, seed: int = 0) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from contracts import checks, problems
 from contracts.checks import ALL, SCORES
 from whorl import images as reading
 from whorl import pipeline, recipes
+from whorl.arrays import SPILL_BYTES
 from whorl.metrics import adjusted_rand_index
 from whorl.records import BadInput, Problem, Recipe
 
@@ -79,10 +80,13 @@ def test_another_seed_gives_other_noise(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCORES)
-@pytest.mark.parametrize("block_bytes", [1, 5_000])
-def test_the_size_of_a_block_changes_no_byte(name: str, block_bytes: int) -> None:
+@pytest.mark.parametrize(("block_bytes", "spill_bytes"), [(1, 0), (5_000, SPILL_BYTES)])
+def test_neither_the_size_of_a_block_nor_where_features_lie_changes_a_byte(
+    name: str, block_bytes: int, spill_bytes: int
+) -> None:
     recipe = ALL[name]
-    checks.assert_same(checks.scores(name), checks.run(recipe, checks.toy(recipe), block_bytes))
+    found = checks.run(recipe, checks.toy(recipe), block_bytes, spill_bytes=spill_bytes)
+    checks.assert_same(checks.scores(name), found)
 
 
 @pytest.mark.parametrize("name", SCORES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from whorl import memory
+from whorl.arrays import SPILL_BYTES
 from whorl.compare import DEFAULT_BLOCK_BYTES
 from whorl.records import BadInput
 from whorl.running import Running
@@ -46,6 +47,7 @@ def test_a_container_takes_no_more_than_it_may(monkeypatch):
 
 def test_little_memory_makes_small_blocks_and_much_changes_nothing():
     little, much = (Running(memory=amount).settings() for amount in (2**28, 2**40))
-    assert little.block_bytes == 2**24 and little.shelf.limit == 2**26
-    assert much.block_bytes == DEFAULT_BLOCK_BYTES and much.shelf.limit == SHELF_BYTES
+    assert (little.block_bytes, little.spill_bytes, little.shelf.limit) == (2**24, 2**24, 2**26)
+    assert (much.block_bytes, much.spill_bytes) == (DEFAULT_BLOCK_BYTES, SPILL_BYTES)
+    assert much.shelf.limit == SHELF_BYTES
     assert Running(memory=2**40, block_bytes=7).settings().block_bytes == 7

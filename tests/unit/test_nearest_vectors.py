@@ -33,10 +33,14 @@ def ranked(block, k):
     return np.take_along_axis(block, order, axis=1), order
 
 
+@pytest.mark.parametrize("gallery_bytes", [neighbours.GALLERY_BYTES, 5_000])
 @pytest.mark.parametrize("without_faiss", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("case", CASES)
-def test_values_places_and_ties_are_those_of_whole_rows(case, kind, without_faiss, monkeypatch):
+def test_values_places_and_ties_are_those_of_whole_rows(
+    case, kind, without_faiss, gallery_bytes, monkeypatch
+):
+    monkeypatch.setattr(neighbours, "GALLERY_BYTES", gallery_bytes)
     if without_faiss:
         monkeypatch.setitem(sys.modules, "faiss", None)
     queries, gallery = CASES[case]

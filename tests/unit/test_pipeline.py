@@ -13,6 +13,7 @@ from scipy.stats import rankdata
 from contracts import problems
 from contracts.foreign import installed
 from whorl import compare, pipeline, recipes, steps
+from whorl.arrays import allocate
 from whorl.pipeline import Settings
 from whorl.records import Array, BadInput, Problem, Recipe, Scores, Step
 from whorl.store import Shelf, Store
@@ -169,13 +170,15 @@ def test_a_kept_piece_bears_the_name_it_was_asked_by(tmp_path: Path) -> None:
     assert pipeline.score(made(name="toy.two"), PROBLEM, settings).recipe == "toy.two"
 
 
-def test_the_shelf_throws_out_the_longest_unused() -> None:
-    shelf, calls = Shelf(limit=3 * 80), []
+@pytest.mark.parametrize("spill_bytes", [80, 0])
+def test_the_shelf_throws_out_the_longest_unused(spill_bytes: int) -> None:
+    in_memory = spill_bytes > 0
+    shelf, calls = Shelf(3 * 80, 0) if in_memory else Shelf(0, 3 * 80), []
 
     def get(key: str) -> Array:
         def make() -> Array:
             calls.append(key)
-            return np.zeros(10)
+            return allocate((10,), np.float64, spill_bytes)
 
         return shelf.get(key, make)
 

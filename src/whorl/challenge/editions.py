@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from whorl import images, tables
+from whorl.arrays import SPILL_BYTES
 from whorl.challenge.parts import Part, Place, find, number
 from whorl.folders import label, shown, some
 from whorl.records import Answers, BadInput, Development, ImageSet, Problem, Quarantined, Task
@@ -41,7 +42,12 @@ class Edition:
 
 
 def read(
-    folder: Path, *, size: int | None = None, progress: Reading | None = None, answers: Path | None = None
+    folder: Path,
+    *,
+    size: int | None = None,
+    progress: Reading | None = None,
+    answers: Path | None = None,
+    spill_bytes: int = SPILL_BYTES,
 ) -> Edition:
     """Read the edition of one model; a file of answers goes before the folder's own."""
     places = find(folder)
@@ -51,11 +57,16 @@ def read(
             f"{shown(folder)}: an edition of {len(places)} models: name one, {shown(folder / first)} "
             f"(or {others}); `read_all` reads all"
         )
-    return _read(places[0], size, progress, answers or answers_of(places[0]))
+    return _read(places[0], size, progress, answers or answers_of(places[0]), spill_bytes)
 
 
 def read_all(
-    folder: Path, *, size: int | None = None, progress: Reading | None = None, answers: Path | None = None
+    folder: Path,
+    *,
+    size: int | None = None,
+    progress: Reading | None = None,
+    answers: Path | None = None,
+    spill_bytes: int = SPILL_BYTES,
 ) -> tuple[Edition, ...]:
     """Read the edition of every model.
 
@@ -67,7 +78,8 @@ def read_all(
         wanted = "give a folder with answers_1.csv and so on"
         raise BadInput(f"{shown(answers)}: {what}, for {len(places)} models; {wanted}")
     files = [_given(place, answers) if answers is not None else answers_of(place) for place in places]
-    return tuple(_read(place, size, progress, file) for place, file in zip(places, files, strict=True))
+    pairs = zip(places, files, strict=True)
+    return tuple(_read(place, size, progress, file, spill_bytes) for place, file in pairs)
 
 
 def models(folder: Path) -> tuple[Place, ...]:
@@ -102,7 +114,9 @@ def read_answers(file: Path, task: Task) -> Answers:
     return Answers(labels, patients)
 
 
-def _read(place: Place, size: int | None, progress: Reading | None, answers: Path | None) -> Edition:
+def _read(
+    place: Place, size: int | None, progress: Reading | None, answers: Path | None, spill_bytes: int
+) -> Edition:
     if place.missing:
         be = "is" if len(place.missing) == 1 else "are"
         raise BadInput(f"{shown(place.root)}: no edition: {some(place.missing, 9)} {be} missing")
@@ -111,7 +125,9 @@ def _read(place: Place, size: int | None, progress: Reading | None, answers: Pat
 
     def load(part: Part) -> ImageSet:
         told = progress and _labelled(progress, f"reading {part.name}")
-        loaded.append(images.load(part.path, name=part.name, size=size, progress=told))
+        loaded.append(
+            images.load(part.path, name=part.name, size=size, progress=told, spill_bytes=spill_bytes)
+        )
         return loaded[-1]
 
     make = {"membership": _membership, "attribution": _attribution, "subsets": _subsets}[place.kind]

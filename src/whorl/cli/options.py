@@ -101,7 +101,9 @@ class Networking:
 
     memory: Annotated[
         str | None,
-        Parameter(help="What blocks and kept features may take, such as 4GB; half of what is free."),
+        Parameter(
+            help="What a run may take, such as 4GB, the rest in temporary files; half of what is free."
+        ),
     ] = None
 
     def bytes(self) -> int | None:

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from whorl.arrays import allocate
+from whorl.kernels.slabs import release, slabs
 from whorl.records import Array
 
-SLAB = 512
+SAMPLE = 512  # pictures whose distances tell the width of the kernel
+SLAB = 512  # pictures that are compared with all others at a time
+AMONG_BYTES = 64 * 2**20  # above which sums over pairs of patients lie in a temporary file
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +36,9 @@ class Kernels:
         for chosen in (~members, members):
             weights = chosen.astype(np.float64)
             weights /= (weights @ self.pictures)[:, None]
-            inner = np.einsum("ij,ij->i", weights @ self.among, weights)
+            inner = np.zeros(len(weights))
+            for part, sums in slabs(self.among):
+                inner += np.einsum("ij,ij->i", weights[:, part] @ sums, weights)
             sides.append(inner - 2 * weights @ self.toward)
         return np.asarray(sides[0] - sides[1])
 
@@ -42,22 +48,28 @@ def kernels(real: Array, generated: Array, patient: Array) -> Kernels:
 
     Its width is the median distance of real pictures, the usual choice, which no answer enters.
     """
-    count = int(patient.max()) + 1
-    step = max(1, len(real) // SLAB)
+    step = max(1, len(real) // SAMPLE)
     sample = real[::step]
     apart = _squares(sample, sample)
     width = float(np.median(apart[~np.eye(len(sample), dtype=bool)])) if len(sample) > 1 else 1.0
-    sums = np.zeros((count, count))
-    toward = np.zeros(count)
-    owner = np.zeros((len(real), count))
-    owner[np.arange(len(real)), patient] = 1.0
-    for start in range(0, len(real), SLAB):
-        part = slice(start, start + SLAB)
-        rows = owner[part].T
-        sums += rows @ (np.exp(-_squares(real[part], real) / max(width, 1e-12)) @ owner)
-        near = np.exp(-_squares(real[part], generated) / max(width, 1e-12))
-        toward += rows @ near.mean(axis=1)
-    return Kernels(sums, toward, owner.sum(axis=0))
+    width = max(width, 1e-12)
+    order = np.argsort(patient, kind="stable")
+    ordered, pictures = real[order], np.bincount(patient)
+    last = np.cumsum(pictures)
+    first = last - pictures
+    among = allocate((len(pictures), len(pictures)), np.float64, AMONG_BYTES)
+    toward = np.zeros(len(pictures))
+    begin = 0
+    while begin < len(pictures):  # whole patients, as many as have so many pictures together
+        end = max(begin + 1, int(np.searchsorted(last, first[begin] + SLAB, side="right")))
+        rows, starts = ordered[first[begin] : last[end - 1]], first[begin:end] - first[begin]
+        near = np.add.reduceat(np.exp(-_squares(rows, ordered) / width), first, axis=1)
+        among[begin:end] = np.add.reduceat(near, starts, axis=0)
+        near = np.exp(-_squares(rows, generated) / width).mean(axis=1)
+        toward[begin:end] = np.add.reduceat(near, starts)
+        release(among)
+        begin = end
+    return Kernels(among, toward, pictures.astype(np.float64))
 
 
 def _squares(rows: Array, columns: Array) -> Array:

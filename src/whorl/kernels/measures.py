@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from whorl.kernels.slabs import slabs
 from whorl.records import Array, BadInput
 
 Window = Literal["uniform", "gaussian"]
@@ -97,7 +98,9 @@ def _whole(stack: Array) -> bool:
     if stack.dtype == np.uint8:
         return True
     return all(
-        bool((image == np.rint(image)).all() and image.min() >= 0 and image.max() <= 255) for image in stack
+        bool((image == np.rint(image)).all() and image.min() >= 0 and image.max() <= 255)
+        for _, some in slabs(stack)
+        for image in some
     )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from whorl.kernels.measures import Measure, measure_for
 from whorl.kernels.searches import ROOM, Search
+from whorl.kernels.slabs import slabs
 from whorl.kernels.structural import Sheet, Slabs, cell_sums, similarities
 from whorl.records import Array, BadInput, Floats
 
@@ -69,7 +70,7 @@ def _boundable(stack: Array, data_range: float) -> bool:
     """Whether bounds hold: greys of 0 and above, and not so far out of range that squares overflow."""
     if stack.dtype == np.uint8:
         return FARTHEST * data_range >= 255.0
-    return all(image.min() >= 0 and image.max() <= FARTHEST * data_range for image in stack)
+    return all(some.min() >= 0 and some.max() <= FARTHEST * data_range for _, some in slabs(stack))
 
 
 def _all_pairs(queries: Array, gallery: Array, data_range: float, k: int) -> tuple[Floats, Array]:

@@ -15,12 +15,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from whorl.kernels.slabs import SLAB_BYTES, release, slabs
 from whorl.records import Array, BadInput, Floats
 
 Kind = Literal["cosine", "correlation", "euclidean"]
 MORE = 6  # candidates beyond those asked for
 ROWS_AT_ONCE = 512
-SLAB_BYTES = 64 * 2**20
+GALLERY_BYTES = 128 * 2**20  # of float32 rows that are prepared at a time
 NEAR_BYTES = 2**20  # of rows in float64 that a core takes at a time
 # Products are added one after the other for so many numbers, then in blocks: what the error grows with.
 ADDED_IN_ROW = 512
@@ -82,19 +83,20 @@ class Side:
         """Chosen ones of them."""
         return Side(self.kind, self.rows[rows], self.means[rows], self.lengths[rows])
 
-    def short(self, centre: Array, scale: float) -> Floats:
-        """Rows in float32: of length 1 or 0, or for distances less a centre, by a scale."""
-        out = np.empty(self.rows.shape, np.float32)
+    def short(self, among: slice, centre: Array, scale: float) -> Floats:
+        """Some rows in float32: of length 1 or 0, or for distances less a centre, by a scale."""
+        rows, means, lengths = self.rows[among], self.means[among], self.lengths[among]
+        out = np.empty(rows.shape, np.float32)
 
         def shorten(part: slice) -> None:
-            slab = self.rows[part].astype(np.float64)
+            slab = rows[part].astype(np.float64)
             if self.kind == "euclidean":
                 out[part] = (slab - centre) / scale
                 return
-            lengths = np.where(self.lengths[part] > SHORTEST, self.lengths[part], np.inf)
-            out[part] = (slab - self.means[part, None]) / lengths[:, None]
+            long = np.where(lengths[part] > SHORTEST, lengths[part], np.inf)
+            out[part] = (slab - means[part, None]) / long[:, None]
 
-        _in_parts(self.rows, shorten)
+        _in_parts(rows, shorten)
         return out
 
 
@@ -102,8 +104,14 @@ def _in_parts(rows: Array, work: Callable[[slice], object], width: int = 0) -> l
     """Do something to some rows after another that stay near a core, on all cores; `width` numbers a row."""
     step = max(1, NEAR_BYTES // (8 * max(1, width or rows.shape[1])))
     parts = [slice(start, min(start + step, len(rows))) for start in range(0, len(rows), step)]
+
+    def done(part: slice) -> object:
+        found = work(part)
+        release(rows)
+        return found
+
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return list(pool.map(work, parts))
+        return list(pool.map(done, parts))
 
 
 def _candidates(mine: Side, theirs: Side, count: int) -> tuple[Array, Array, Array]:
@@ -111,18 +119,38 @@ def _candidates(mine: Side, theirs: Side, count: int) -> tuple[Array, Array, Arr
     width = mine.rows.shape[1]
     off = (min(width, ADDED_IN_ROW) + width / 256 + 8) * 2.0**-24
     if mine.kind != "euclidean":
-        found, near = _largest(mine.short(np.zeros(1), 1.0), theirs.short(np.zeros(1), 1.0), count)
+        nothing = np.zeros(1)
+        ours = mine.short(slice(None), nothing, 1.0)
+        found, near = _over_slabs(ours, theirs, lambda part: theirs.short(part, nothing, 1.0), count)
         return near, found[:, -1].astype(np.float64), np.full(len(near), 2 * off)
     centre = theirs.rows.mean(axis=0, dtype=np.float64)
     far = max(_farthest(side, centre) for side in (mine, theirs)) or 1.0
-    ours, others = mine.short(centre, far), theirs.short(centre, far)
-    # The nearer, the larger is a·b - b²/2; the squared distance is a² less twice that.
-    half = np.einsum("ij,ij->i", others, others, dtype=np.float64) / 2
-    ours, others = np.column_stack([ours, np.ones(len(ours))]), np.column_stack([others, -half])
-    found, near = _largest(ours.astype(np.float32), others.astype(np.float32), count)
-    squares = np.einsum("ij,ij->i", ours[:, :-1], ours[:, :-1], dtype=np.float64)
+
+    def others(part: slice) -> Floats:
+        # The nearer, the larger is a·b - b²/2; the squared distance is a² less twice that.
+        rows = theirs.short(part, centre, far)
+        half = np.einsum("ij,ij->i", rows, rows, dtype=np.float64) / 2
+        return np.column_stack([rows, -half]).astype(np.float32)
+
+    ours = mine.short(slice(None), centre, far)
+    squares = np.einsum("ij,ij->i", ours, ours, dtype=np.float64)
+    ours = np.column_stack([ours, np.ones(len(ours), np.float32)])
+    found, near = _over_slabs(ours, theirs, others, count)
     gap = np.maximum(squares - 2.0 * found[:, -1] - 6 * off, 0.0)
     return near, -np.sqrt(gap) * far, np.zeros(len(near))
+
+
+def _over_slabs(
+    mine: Floats, theirs: Side, short: Callable[[slice], Floats], count: int
+) -> tuple[Floats, Array]:
+    """The largest products of every row and their places, the gallery prepared some pictures at a time."""
+    found, near = np.empty((len(mine), 0), np.float32), np.empty((len(mine), 0), np.int64)
+    for part, rows in slabs(theirs.rows, 4, GALLERY_BYTES):
+        values, places = _largest(mine, short(part), min(count, len(rows)))
+        found, near = np.hstack([found, values]), np.hstack([near, places + part.start])
+        order = np.argsort(-found, axis=1, kind="stable")[:, :count]
+        found, near = np.take_along_axis(found, order, 1), np.take_along_axis(near, order, 1)
+    return found, near
 
 
 def _farthest(side: Side, centre: Array) -> float:

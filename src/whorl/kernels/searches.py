@@ -10,6 +10,7 @@ import numpy as np
 
 from whorl.kernels import structural, thumbnails
 from whorl.kernels.measures import Measure
+from whorl.kernels.slabs import release
 from whorl.records import Array, Floats
 
 MARGIN = 1e-5  # of the mean similarity: above the rounding of a sum
@@ -110,6 +111,7 @@ class Search:
         # Among themselves every two are compared once: what stands before the queries has had its turn.
         for first in range(start // step * step if self.among else 0, len(self.gallery), step):
             theirs = _folded(self, self.gallery[first : first + step], first, pool, self.rooms[1])
+            release(self.gallery)
             if start == first == 0:
                 self.order = _order(self, own, theirs)
             searched = functools.partial(_searched, self, own, theirs)

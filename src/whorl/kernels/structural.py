@@ -17,6 +17,7 @@ from whorl.kernels.measures import SIDES as SIDES
 from whorl.kernels.measures import Measure as Measure
 from whorl.kernels.measures import Window, windows_inside
 from whorl.kernels.measures import measure_for as measure_for
+from whorl.kernels.slabs import release
 from whorl.records import Array, Floats
 
 Rooms = tuple[Array, Array, Array]
@@ -150,6 +151,7 @@ class Slabs:
             some = zip(starts[first : first + self.blocks], self.rooms, strict=False)
             jobs = [pool.submit(self.make, self, start, rooms) for start, rooms in some]
             yield [job.result() for job in jobs]
+            release(self.stack)
 
 
 def _room(size: int, width: int, measure: Measure, as_queries: bool) -> Rooms:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from whorl.kernels.slabs import batches
 from whorl.records import Array, Floats
 
 THUMBNAIL = 16
@@ -15,10 +16,11 @@ def of(stack: Array) -> Floats:
     rows = np.linspace(0, stack.shape[1], min(THUMBNAIL, stack.shape[1]) + 1).astype(int)[:-1]
     columns = np.linspace(0, stack.shape[2], min(THUMBNAIL, stack.shape[2]) + 1).astype(int)[:-1]
     small = np.empty((len(stack), len(rows) * len(columns)), np.float32)
-    for row, image in zip(small, stack, strict=True):
-        cells = np.add.reduceat(np.add.reduceat(image.astype(np.float64), rows, 0), columns, 1).ravel()
-        cells -= cells.mean()
-        row[:] = cells / max(float(np.linalg.norm(cells)), 1e-12)
+    for part, some in batches(stack, ROWS_AT_ONCE):
+        for row, image in zip(small[part], some, strict=True):
+            cells = np.add.reduceat(np.add.reduceat(image.astype(np.float64), rows, 0), columns, 1).ravel()
+            cells -= cells.mean()
+            row[:] = cells / max(float(np.linalg.norm(cells)), 1e-12)
     return small
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from whorl.records import Array, BadInput, Count, Floats, ImageSet, Problem, Scores
 
-VERSION = 1
+VERSION = 2
 TRANSDUCTIVE = ("coincidence", "retrieval")
 Features = Callable[[ImageSet], Array]
 SLAB = 1024
@@ -30,10 +30,10 @@ def coincidence(
         made = np.asarray(features(images), np.float32)
         gains, places = [], []
         for part in _parts(real, cell, stride):
-            rows = _unit(real[part])
-            near, place = _largest(rows, _unit(made[part]), None)
-            far, _ = _largest(rows, _unit(beside[part]), owners)
-            gains.append(np.log(_apart(far)) - np.log(_apart(near)))
+            rows, theirs, others = _unit(real[part]), _unit(made[part]), _unit(beside[part])
+            near, place = _largest(rows, theirs, None)
+            far, twin = _largest(rows, others, owners)
+            gains.append(np.log(_apart(rows, others[twin], far)) - np.log(_apart(rows, theirs[place], near)))
             places.append(place)
         table = np.stack(gains)
         few = min(best, len(table))
@@ -109,5 +109,10 @@ def _largest(rows: Floats, columns: Floats, owners: Array | None) -> tuple[Float
     return best, place
 
 
-def _apart(correlation: Floats) -> Array:
-    return np.maximum(1.0 - correlation.astype(np.float64), LEAST_DISTANCE)
+def _apart(rows: Floats, others: Floats, found: Floats) -> Array:
+    """One less the correlation of every row with its own other one, in float64, as it may be near 1.
+
+    Where the largest found was that of no other at all, -1, they are as far apart as can be.
+    """
+    correlation = np.einsum("ij,ij->i", rows, others, dtype=np.float64)
+    return np.where(found > -1.0, np.maximum(1.0 - correlation, LEAST_DISTANCE), 2.0)

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from whorl.kernels.principal import Rows, axes
 from whorl.records import Array, Count, Floats, ImageSet, Problem, Scores
 
-VERSION = 1
+VERSION = 2
 TRANSDUCTIVE = ("subspace", "mixture", "ratio")
 Features = Callable[[ImageSet], Array]
 Folds = Callable[[int], Array]
-Misfit = Callable[[Floats], Array]
+Misfit = Callable[[Rows], Array]
 FOLDS = 5
-LEAST_ENERGY = 1e-3
 LEAST_VARIANCE = 1e-6
 
 
@@ -33,9 +33,9 @@ def subspace(
     Problem with n queries and g groups -> Scores (n, g): log of the ratio of the errors, above 0 = better.
     """
 
-    def learn(known: Floats, count: int) -> Misfit:
-        mean, axes, _ = _axes(known, min(components, count // 2 + 1), seed, spent=True)
-        return lambda asked: np.log(_outside(asked, mean, axes)[1])
+    def learn(known: Rows, count: int) -> Misfit:
+        found = axes(known, min(components, count // 2 + 1), seed)
+        return lambda asked: np.log(found.placed(asked)[1])
 
     return _contrast(problem, features, folds, learn)
 
@@ -55,20 +55,20 @@ def mixture(
     """
     from sklearn.mixture import GaussianMixture
 
-    def learn(known: Floats, count: int) -> Misfit:
-        mean, axes, variance = _axes(known, min(components, count // 4 + 1), seed)
-        inner, rest = _outside(known, mean, axes)
-        scale = np.sqrt(np.maximum(variance, LEAST_VARIANCE))
-        free = max(1, known.shape[1] - len(axes))
+    def learn(known: Rows, count: int) -> Misfit:
+        found = axes(known, min(components, count // 4 + 1), seed)
+        inner, rest = found.placed(known)
+        scale = np.sqrt(np.maximum(found.variance, LEAST_VARIANCE))
+        free = max(1, known.width - len(found.along))
         grain = max(float(rest.mean()) / free, LEAST_VARIANCE)
-        parts = max(1, min(kinds, count // (4 * len(axes))))
+        parts = max(1, min(kinds, count // (4 * len(found.along))))
         model = GaussianMixture(parts, reg_covar=0.05, max_iter=30, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a mixture that still moves a little will do
             model.fit((np.repeat(inner, 2, axis=0) if len(inner) < 2 else inner) / scale)
 
-        def strange(asked: Floats) -> Array:
-            within, outside = _outside(asked, mean, axes)
+        def strange(asked: Rows) -> Array:
+            within, outside = found.placed(asked)
             likely = model.score_samples(within / scale) - np.log(scale).sum()
             return np.asarray((outside / grain + free * np.log(grain)) / 2 - likely)
 
@@ -91,9 +91,9 @@ def ratio(
     values = np.empty((len(problem.queries), len(problem.generated)), np.float32)
     for column, images in enumerate(problem.generated.values()):
         made = _by_content(images, features)
-        mean, axes, variance = _axes(made, min(components, len(made) // 2 + 1), seed)
-        scale = np.sqrt(np.maximum(variance, LEAST_VARIANCE))
-        tables = [_outside(stack, mean, axes)[0] / scale for stack in (made, real.rows(slice(None)))]
+        found = axes(made, min(components, len(made) // 2 + 1), seed)
+        scale = np.sqrt(np.maximum(found.variance, LEAST_VARIANCE))
+        tables = [found.placed(rows)[0] / scale for rows in (made, real.rows(slice(None)))]
         ours, theirs = (np.hstack([table, table**2 - 1]) for table in tables)
         for asked, others in real.held():
             rows = np.vstack([ours, theirs[others]])
@@ -104,12 +104,11 @@ def ratio(
 
 
 def _contrast(
-    problem: Problem, features: Features, folds: Folds, learn: Callable[[Floats, int], Misfit]
+    problem: Problem, features: Features, folds: Folds, learn: Callable[[Rows, int], Misfit]
 ) -> Scores:
     """The misfit of a query to other real pictures minus its misfit to the generated ones.
 
-    `learn` is told how many pictures are known on the poorer side: both sides get models of one size. It is
-    given copies, and may write over them.
+    `learn` is told how many pictures are known on the poorer side: both sides get models of one size.
     """
     real = _real(problem, features, folds)
     held = list(real.held())
@@ -128,18 +127,18 @@ def _contrast(
 class _Real:
     """Real pictures in an order that only their content decides, so that sums do not depend on file names.
 
-    `table` (m, d) and its `order`; in that order the `fold` of each and which `query` it is, both -1 for the
-    reference.
+    `table` (m, ...) and its `order`; in that order the `fold` of each and which `query` it is, both -1 for
+    the reference.
     """
 
-    table: Floats
+    table: Array
     order: Array
     fold: Array
     query: Array
 
-    def rows(self, places: Array | slice) -> Floats:
-        """A copy of some."""
-        return np.asarray(self.table[self.order[places]])
+    def rows(self, places: Array | slice) -> Rows:
+        """Some of them."""
+        return Rows(self.table, self.order[places])
 
     def held(self) -> Iterator[tuple[Array, Array]]:
         """Of every fold the rows of its queries, and the rows of other folds; its own if it is alone."""
@@ -151,42 +150,21 @@ class _Real:
 
 def _real(problem: Problem, features: Features, folds: Folds) -> _Real:
     """The queries and the reference, if there is one."""
-    stacks, digests = [_flat(features(problem.queries))], list(problem.queries.digests)
+    stacks, digests = [features(problem.queries)], list(problem.queries.digests)
     fold, query = folds(FOLDS), np.arange(len(problem.queries))
     if problem.reference is not None:
-        stacks.append(_flat(features(problem.reference)))
+        stacks.append(features(problem.reference))
         digests += problem.reference.digests
         outside = np.full(len(problem.reference), -1)
         fold, query = np.concatenate([fold, outside]), np.concatenate([query, outside])
     order = np.argsort(np.asarray(digests), kind="stable")
-    table = np.vstack(stacks) if len(stacks) > 1 else stacks[0]
+    table = np.concatenate(stacks) if len(stacks) > 1 else stacks[0]
     return _Real(table, order, fold[order], query[order])
 
 
-def _by_content(images: ImageSet, features: Features) -> Floats:
-    return _flat(features(images))[np.argsort(np.asarray(images.digests), kind="stable")]
-
-
-def _axes(stack: Floats, count: int, seed: int, *, spent: bool = False) -> tuple[Floats, Floats, Array]:
-    """Mean, principal axes (count, d) and the variance along each; what is spent is written over."""
-    from sklearn.decomposition import PCA
-
-    with np.errstate(all="ignore"):  # one picture, or all alike: nothing varies, nothing is spanned
-        model = PCA(max(1, min(count, *stack.shape)), random_state=seed, copy=not spent).fit(stack)
-    return model.mean_, model.components_, np.nan_to_num(model.explained_variance_)
-
-
-def _outside(stack: Floats, mean: Floats, axes: Floats) -> tuple[Floats, Array]:
-    """Coordinates along the axes, and the energy that lies outside them."""
-    centred = stack - mean
-    within = centred @ axes.T
-    energy = np.einsum("ij,ij->i", centred, centred) - np.einsum("ij,ij->i", within, within)
-    return np.asarray(within, np.float32), np.maximum(energy, LEAST_ENERGY)
+def _by_content(images: ImageSet, features: Features) -> Rows:
+    return Rows(features(images), np.argsort(np.asarray(images.digests), kind="stable"))
 
 
 def _scores(problem: Problem, values: Floats) -> Scores:
     return Scores(problem.queries.ids, tuple(problem.generated), values, np.full(values.shape, -1, np.int64))
-
-
-def _flat(array: Array) -> Floats:
-    return np.asarray(array.reshape(len(array), -1), np.float32)

@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 import numpy as np
 
+from whorl.kernels.slabs import slabs
 from whorl.records import Array, BadInput, Count, Floats, ImageSet, Problem, Scores
 
 VERSION = 2
 Features = Callable[[ImageSet], Array]
 COARSE = 14  # cells a side: a move of a pixel or two changes little there
-SLAB = 1024
-BATCH = 256
+PAIRS = 2**21  # that are compared at a time
+BATCH_BYTES = 8 * 2**20  # of pictures in float64
 LEAST_OVERLAP = 0.5
 
 
@@ -30,17 +31,15 @@ def aligned(
     real = _square(features(problem.queries))
     values = np.empty((len(real), len(problem.generated)), np.float32)
     nearest = np.empty(values.shape, np.int64)
-    detail = _detail(real, sigma)
     for column, images in enumerate(problem.generated.values()):
         made = _square(features(images))
         places, turns = _shortlist(_coarse(real), made, shortlist)
-        theirs = _detail(made, sigma)
         found = np.empty(places.shape, np.float32)
-        for rank in range(places.shape[1]):
-            for start in range(0, len(real), BATCH):
-                part = slice(start, start + BATCH)
-                laid = _turned(theirs[places[part, rank]], turns[part, rank])
-                found[part, rank] = _over(detail[part], laid, reach)
+        for part, rows in slabs(real, most=BATCH_BYTES):
+            ours = _detail(rows, sigma)
+            for rank in range(places.shape[1]):
+                theirs = _detail(made[places[part, rank]], sigma)
+                found[part, rank] = _over(ours, _turned(theirs, turns[part, rank]), reach)
         best = found.argmax(axis=1)
         rows = np.arange(len(real))
         values[:, column], nearest[:, column] = found[rows, best], places[rows, best]
@@ -79,21 +78,24 @@ def _shortlist(rows: Floats, made: Floats, count: int) -> tuple[Array, Array]:
     moves = (-move, 0, move) if move else (0,)
     best = np.empty((len(rows), 0), np.float32)
     places = turns = np.empty((len(rows), 0), np.int64)
-    for start in range(0, len(made), SLAB):
-        slab = made[start : start + SLAB]
+    step = max(64, PAIRS // len(rows))
+    for start in range(0, len(made), step):
+        slab = made[start : start + step]
         highest = np.full((len(rows), len(slab)), -np.inf, np.float32)
-        how = np.zeros(highest.shape, np.int64)
+        how = np.zeros(highest.shape, np.int8)
         for turn in range(8):
             laid = _turned(slab, np.full(len(slab), turn))
             for down, across in itertools.product(moves, moves):
                 alike = rows @ _coarse(laid, down, across).T
                 how[alike > highest] = turn
                 np.maximum(highest, alike, out=highest)
-        where = np.broadcast_to(np.arange(start, start + len(slab)), how.shape)
-        values, where, how = np.hstack([best, highest]), np.hstack([places, where]), np.hstack([turns, how])
+        near = np.argsort(-highest, axis=1, kind="stable")[:, :count]
+        values = np.hstack([best, np.take_along_axis(highest, near, 1)])
+        where = np.hstack([places, start + near])
+        ways = np.hstack([turns, np.take_along_axis(how, near, 1)])
         order = np.argsort(-values, axis=1, kind="stable")[:, :count]
         best = np.take_along_axis(values, order, 1)
-        places, turns = np.take_along_axis(where, order, 1), np.take_along_axis(how, order, 1)
+        places, turns = np.take_along_axis(where, order, 1), np.take_along_axis(ways, order, 1)
     return places, turns
 
 

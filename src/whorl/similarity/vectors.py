@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from whorl.kernels.slabs import SLAB_BYTES, slabs
 from whorl.records import Array, Floats
 
 VERSION = 1
-SLAB_BYTES = 64 * 2**20
 # Squared distances this small, measured in units of the squared lengths, are rounding and not distance.
 GRAIN = 2.0**-32
 
@@ -110,8 +110,5 @@ def _unit(rows: Array, centred: bool) -> Array:
 
 def _slabs(gallery: Array) -> Iterator[tuple[slice, Array]]:
     """The gallery as float64 rows, a bounded number at a time."""
-    width = max(1, int(np.prod(gallery.shape[1:])))
-    step = max(1, SLAB_BYTES // (8 * width))
-    for start in range(0, len(gallery), step):
-        part = slice(start, min(start + step, len(gallery)))
-        yield part, _flat(gallery[part])
+    for part, rows in slabs(gallery, most=SLAB_BYTES):
+        yield part, _flat(rows)
