@@ -113,7 +113,7 @@ def _kinds(order: int) -> Array:
 @cache
 def _kernels() -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Compile on first use: importing numba takes longer than most commands."""
-    from whorl.kernels.lanes import compiled
+    from whorl.kernels.compiling import compiled
 
     return compiled(_correlated), compiled(_counted)
 

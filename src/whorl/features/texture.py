@@ -126,7 +126,7 @@ def _kinds(points: int) -> Array:
 @cache
 def _kernel() -> Callable[..., Any]:
     """Compile on first use: importing numba takes longer than most commands."""
-    from whorl.kernels.lanes import compiled
+    from whorl.kernels.compiling import compiled
 
     return compiled(_exact)
 

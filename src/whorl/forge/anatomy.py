@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whorl.forge.brush import compiled
+from whorl.kernels.compiling import compiled
 
 Rows = NDArray[np.float64]
 Row = list[float]

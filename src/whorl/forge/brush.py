@@ -9,20 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from whorl.kernels.compiling import compiled
+
 Plane = NDArray[np.float32]
-LEAN: Any = {"error_model": "numpy", "no_cfunc_wrapper": True}  # what nobody calls is not compiled
-
-
-@cache
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a numeric loop; the machine code is kept on disk where that is possible."""
-    import numba
-
-    try:
-        fast: Callable[..., Any] = numba.njit(cache=True, **LEAN)(function)
-    except RuntimeError:  # no folder to keep it in
-        fast = numba.njit(**LEAN)(function)
-    return fast
 
 
 @cache

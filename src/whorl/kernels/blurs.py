@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from whorl.kernels.compiling import compiled, part
 from whorl.kernels.lanes import (
     LANES,
-    compiled,
     converted,
     every,
     load,
-    part,
     root,
     row_of,
     spread,

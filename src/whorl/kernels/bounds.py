@@ -19,15 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from whorl.kernels.compiling import compiled, part
 from whorl.kernels.lanes import (
     LANES,
-    compiled,
     every,
     fused,
     larger,
     less,
     load,
-    part,
     root,
     spread,
     store,

@@ -10,10 +10,8 @@ Import this module inside functions: it loads numba.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -41,20 +39,6 @@ class LanesModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, kind: Any) -> None:
         scalar = ir.FloatType() if kind.kind == types.float32 else ir.DoubleType()
         super().__init__(manager, kind, ir.VectorType(scalar, LANES))
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile on the first call and keep the machine code on disk; other threads run meanwhile."""
-    kept = {"nogil": True, "cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
-    made: Callable[..., Any] = numba.njit(function, **kept)
-    return made
-
-
-def part(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a piece of a kernel, which is woven into the kernel that calls it: nobody else calls it."""
-    woven = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    made: Callable[..., Any] = numba.njit(function, **woven)
-    return made
 
 
 def row_of(count: int, kind: Any) -> Array:

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from whorl.kernels.compiling import compiled, part
 from whorl.kernels.lanes import (
     LANES,
-    compiled,
     converted,
     every,
     following_0,
@@ -32,7 +32,6 @@ from whorl.kernels.lanes import (
     larger,
     less,
     load,
-    part,
     store,
     together,
 )

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from whorl.kernels.lanes import LANES, compiled, every, load, mark, store
+from whorl.kernels.compiling import compiled
+from whorl.kernels.lanes import (
+    LANES,
+    every,
+    load,
+    mark,
+    store,
+)
 
 
 @compiled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from whorl.kernels.lanes import compiled
+from whorl.kernels.compiling import compiled
 
 
 @compiled

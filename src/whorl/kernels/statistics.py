@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from whorl.kernels.lanes import (
+from whorl.kernels.compiling import compiled, part
+from whorl.kernels.lanes import (  # fmt: skip
     LANES,
-    compiled,
     converted,
     every,
     fused,
     larger,
     less,
     load,
-    part,
     spread,
     store,
     widened,
-)  # fmt: skip
+)
 from whorl.kernels.windows import FIELDS, MAPS, WIDE, WINDOW
 
 
