@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from whorl.kernels.cells import means
 from whorl.kernels.slabs import batches
 from whorl.records import Array, Floats
 
@@ -12,16 +13,14 @@ ROWS_AT_ONCE = 256
 
 
 def of(stack: Array) -> Floats:
-    """Small pictures as rows of length 1 about their mean."""
-    rows = np.linspace(0, stack.shape[1], min(THUMBNAIL, stack.shape[1]) + 1).astype(int)[:-1]
-    columns = np.linspace(0, stack.shape[2], min(THUMBNAIL, stack.shape[2]) + 1).astype(int)[:-1]
-    small = np.empty((len(stack), len(rows) * len(columns)), np.float32)
+    """Small pictures as rows of length 1 about their mean: means of cells, without the border's rest."""
+    down, across = (max(1, side // THUMBNAIL) for side in stack.shape[1:])
+    found = np.empty((len(stack), (stack.shape[1] // down) * (stack.shape[2] // across)), np.float32)
     for part, some in batches(stack, ROWS_AT_ONCE):
-        for row, image in zip(small[part], some, strict=True):
-            cells = np.add.reduceat(np.add.reduceat(image.astype(np.float64), rows, 0), columns, 1).ravel()
-            cells -= cells.mean()
-            row[:] = cells / max(float(np.linalg.norm(cells)), 1e-12)
-    return small
+        small = means(some, down, across).reshape(len(some), -1)
+        small -= small.mean(axis=1, keepdims=True)
+        found[part] = small / np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-12)
+    return found
 
 
 def likely(queries: Floats, gallery: Floats, count: int) -> Array:
