@@ -217,6 +217,18 @@ def scaling(gallery: Array, rounds: int) -> dict[str, Any]:
     }
 
 
+def processor() -> str:
+    """Return what the system says of the processor: ratios of vector code differ from one kind to another."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or "processor not told"
+    lines = (line.partition(":") for line in text.partition("\n\n")[0].splitlines())
+    first = {name.strip(): value.strip() for name, _, value in lines}
+    named = [f"{key} {first[key]}" for key in ("cpu family", "model") if key in first]
+    return ", ".join([first.get("model name", platform.machine()), *named])
+
+
 def say(words: str) -> None:
     """Tell who watches what is being measured."""
     print(f"speed: {words}", file=sys.stderr, flush=True)
@@ -251,7 +263,7 @@ def main() -> None:
     found |= neighbours(chosen.rounds, chosen.vectors)
     say("what the machine can do, how time grows")
     told = {
-        "machine": {"cores": CORES, "architecture": platform.machine(), "numpy": np.__version__},
+        "machine": {"cores": CORES, "processor": processor(), "numpy": np.__version__},
         "size": chosen.size,
         "queries": chosen.queries,
         "generated": chosen.generated,
