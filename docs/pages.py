@@ -8,20 +8,25 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+Maker = Callable[[Mapping[str, Any]], str]
 
-def main(page: Path, data: Path, make: Callable[[Mapping[str, Any]], str], arguments: Sequence[str]) -> int:
-    """Write the page from its data, or with `--check` say whether it is stale."""
+
+def main(
+    page: Path, data: Path, make: Maker, arguments: Sequence[str], also: Mapping[Path, Maker] | None = None
+) -> int:
+    """Write the page, and what else is made from its data, or with `--check` say what is stale."""
     if arguments not in ([], ["--check"]):
         sys.stderr.write(f"usage: python docs/{page.stem}.py [--check]\n")
         return 2
-    text = make(json.loads(data.read_text(encoding="utf-8")))
-    if not arguments:
-        page.write_text(text, encoding="utf-8", newline="\n")
-        return 0
-    if page.is_file() and page.read_text(encoding="utf-8") == text:
-        return 0
-    sys.stderr.write(f"docs/{page.name} is stale: run `make docs`\n")
-    return 1
+    found, stale = json.loads(data.read_text(encoding="utf-8")), 0
+    for file, maker in {page: make, **(also or {})}.items():
+        text = maker(found)
+        if not arguments:
+            file.write_text(text, encoding="utf-8", newline="\n")
+        elif not file.is_file() or file.read_text(encoding="utf-8") != text:
+            sys.stderr.write(f"docs/{file.relative_to(page.parent)} is stale: run `make docs`\n")
+            stale = 1
+    return stale
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -10,12 +10,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pages
 from pages import table
+
+from whorl.report import svg
+from whorl.report.svg import Scale
 
 PAGE = Path(__file__).with_name("speed.md")
 PROSE = Path(__file__).with_name("speed.md.in")
 DATA = Path(__file__).parent / "data" / "speed.json"
+PLOT = Path(__file__).parent / "images" / "speed-scaling.svg"
+STYLE = "text{font:12px sans-serif;fill:#1b1f24}.tick{fill:#5b6570}"
 
 
 def page(found: Mapping[str, Any]) -> str:
@@ -121,6 +127,27 @@ def scaling(found: Mapping[str, Any]) -> str:
     return table(["kernel", *(f"n = {size}" for size in sizes), "exponent"], rows)
 
 
+def plot(found: Mapping[str, Any]) -> str:
+    """Draw seconds against the number of pictures, both logarithmic, beside what grows as they do."""
+    lines = found["scaling"]
+    sizes = np.asarray(next(iter(lines.values()))["sizes"], np.float64)
+    seconds = np.asarray([line["seconds"] for line in lines.values()])
+    x = Scale(sizes[0] / 1.2, sizes[-1] * 1.2, 60, 420, log=True)
+    y = Scale(seconds.min() / 2, seconds.max() * 2, 300, 40, log=True)
+    parts = [svg.element("style", STYLE), svg.axes(x, y, ("pictures", "seconds of the processor"))]
+    entries = []
+    for number, (name, line) in enumerate(lines.items()):
+        colour, dash = svg.style_of(number)
+        parts.append(svg.stroke(svg.path_of(x(sizes), y(np.asarray(line["seconds"]))), colour, 2, dash))
+        sample = svg.line(0, 0, 26, 0, colour, 2, dash)
+        entries.append((f"{name}, exponent {line['exponent']:.2f}", sample))
+    straight = seconds.min() / 1.5 * sizes / sizes[0]
+    parts.append(svg.stroke(svg.path_of(x(sizes), y(straight)), svg.MUTED, 1, "2 4"))
+    entries.append(("in step with the pictures", svg.line(0, 0, 26, 0, svg.MUTED, 1, "2 4")))
+    drawn = svg.picture("Time against the number of pictures", 720, 350, *parts, svg.legend(entries, 450, 60))
+    return str(drawn).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1) + "\n"
+
+
 def growth(found: Mapping[str, Any] | None) -> str:
     """What audits of more and more pictures took, where it was measured."""
     if found is None:
@@ -152,4 +179,4 @@ def first_use(found: Mapping[str, Any] | None) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(pages.main(PAGE, DATA, page, sys.argv[1:]))
+    sys.exit(pages.main(PAGE, DATA, page, sys.argv[1:], {PLOT: plot}))
