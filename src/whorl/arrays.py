@@ -134,12 +134,24 @@ def pictures(source: Array | Sequence[Array], where: str) -> tuple[Callable[[int
         _check(picture, f"{where}: picture {index:04d}")
         low, high = min(low, float(picture.min())), max(high, float(picture.max()))
         floating |= picture.dtype.kind == "f"
+        _let_go(source, index)
     if low < 0 or high > 255:
         hint = "; divide 16-bit values by 257" if low >= 0 and 255 < high <= 65535 else ""
         raise BadInput(f"{where}: values from {low:g} to {high:g}; bring them to 0…255{hint}")
     factor = 255 if floating and high <= 1 else 1
     notes = ["values from 0 to 1 were multiplied by 255"] if factor == 255 else []
-    return lambda index: _converted(source[index], factor), notes
+
+    def read(index: int) -> Array:
+        _let_go(source, index)
+        return _converted(source[index], factor)
+
+    return read, notes
+
+
+def _let_go(source: Array | Sequence[Array], index: int) -> None:
+    """Let go what was read of a file, now and then."""
+    if index % LET_GO == 0 and isinstance(source, np.ndarray):
+        release(source)
 
 
 def _check(picture: Array, where: str) -> None:

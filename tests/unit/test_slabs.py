@@ -99,7 +99,7 @@ def test_sums_by_patient_are_the_same_however_many_pictures_are_summed_at_a_time
     whole = sets.kernels(real, made, patient)
     monkeypatch.setattr(sets, "AMONG_BYTES", 0)
     for count in (1, 7, 50):
-        monkeypatch.setattr(sets, "SLAB", count)
+        monkeypatch.setattr(sets, "PAIRS", count * 50)
         some = sets.kernels(real, made, patient)
         assert in_file(some.among)
         np.testing.assert_allclose(some.contrast(labels), whole.contrast(labels), rtol=1e-9)

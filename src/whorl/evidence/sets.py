@@ -11,7 +11,7 @@ from whorl.kernels.slabs import release, slabs
 from whorl.records import Array
 
 SAMPLE = 512  # pictures whose distances tell the width of the kernel
-SLAB = 512  # pictures that are compared with all others at a time
+PAIRS = 2**22  # of pictures that are compared at a time
 AMONG_BYTES = 64 * 2**20  # above which sums over pairs of patients lie in a temporary file
 
 
@@ -57,11 +57,12 @@ def kernels(real: Array, generated: Array, patient: Array) -> Kernels:
     ordered, pictures = real[order], np.bincount(patient)
     last = np.cumsum(pictures)
     first = last - pictures
+    most = max(1, PAIRS // max(len(real), len(generated)))
     among = allocate((len(pictures), len(pictures)), np.float64, AMONG_BYTES)
     toward = np.zeros(len(pictures))
     begin = 0
-    while begin < len(pictures):  # whole patients, as many as have so many pictures together
-        end = max(begin + 1, int(np.searchsorted(last, first[begin] + SLAB, side="right")))
+    while begin < len(pictures):  # whole patients, as many as have so few pictures together
+        end = max(begin + 1, int(np.searchsorted(last, first[begin] + most, side="right")))
         rows, starts = ordered[first[begin] : last[end - 1]], first[begin:end] - first[begin]
         near = np.add.reduceat(np.exp(-_squares(rows, ordered) / width), first, axis=1)
         among[begin:end] = np.add.reduceat(near, starts, axis=0)

@@ -199,6 +199,8 @@ def _values(mine: Side, theirs: Side, near: Array) -> Floats:
     dots, width = np.empty(near.shape), mine.rows.shape[1]
     given = (mine.rows, theirs.rows, np.ascontiguousarray(near), mine.means, theirs.means)
     _in_parts(near, lambda part: products.chosen(*given, part.start, part.stop, dots), width)
+    release(mine.rows)
+    release(theirs.rows)
     if mine.kind == "euclidean":
         scale = mine.lengths[:, None] ** 2 + theirs.lengths[near] ** 2
         grain = np.maximum(scale * GRAIN, np.finfo(np.float64).tiny)

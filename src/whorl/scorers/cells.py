@@ -11,7 +11,7 @@ from whorl.records import Array, BadInput, Count, Floats, ImageSet, Problem, Sco
 VERSION = 2
 TRANSDUCTIVE = ("coincidence", "retrieval")
 Features = Callable[[ImageSet], Array]
-SLAB = 1024
+SLAB, PAIRS = 1024, 2**23  # pictures, and pairs of them, that are compared at a time
 LEAST_DISTANCE = 1e-3
 
 
@@ -98,10 +98,11 @@ def _largest(rows: Floats, columns: Floats, owners: Array | None) -> tuple[Float
     """Largest correlation with any of `columns`, those of the row's own owner left out, and its place."""
     best = np.full(len(rows), -1.0, np.float32)
     place = np.zeros(len(rows), np.int64)
-    for start in range(0, len(columns), SLAB):
-        block = rows @ columns[start : start + SLAB].T
+    step = max(16, min(SLAB, PAIRS // len(rows)))
+    for start in range(0, len(columns), step):
+        block = rows @ columns[start : start + step].T
         if owners is not None:
-            block[owners[: len(rows), None] == owners[None, start : start + SLAB]] = -1.0
+            block[owners[: len(rows), None] == owners[None, start : start + step]] = -1.0
         found = block.argmax(axis=1)
         value = block[np.arange(len(rows)), found]
         place = np.where(value > best, start + found, place)
