@@ -74,7 +74,7 @@ def allocate(shape: tuple[int, ...], dtype: DTypeLike, spill_bytes: int = SPILL_
         where = tempfile.gettempdir()
         raise BadInput(
             f"{size / 2**30:,.1f} GiB of temporary space needed in {where}: {error.strerror}; "
-            "free some, set TMPDIR, or give a smaller --size"
+            "free some, set TMPDIR, give more --memory or a smaller --size"
         ) from None
 
 

@@ -1,9 +1,18 @@
-"""Principal axes of chosen rows of a table, which is read some rows at a time and never copied as a whole."""
+"""Principal axes of chosen rows of a table, which is read some rows at a time and never copied as a whole.
+
+What several threads of a library of linear algebra add up depends on how many there are. Here each product is
+one thread's, several are at work side by side, and sums are taken in order: so the same on every machine with
+the same instructions, in one process or in many.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,13 +45,27 @@ class Rows:
         rows = self.table[self.places[part]]
         return np.asarray(rows.reshape(len(rows), -1), np.float32)
 
-    def parts(self) -> Iterator[tuple[slice, Floats]]:
-        """Yield copies of some rows after another."""
+    def each(self, work: Callable[[slice, Floats], Any]) -> Iterator[Any]:
+        """Do something with copies of some rows after another, on all cores; yield the results in order."""
         step = max(1, PART_BYTES // (4 * max(1, self.width)))
-        for start in range(0, len(self), step):
-            part = slice(start, min(start + step, len(self)))
-            yield part, self.some(part)
+        parts = [slice(start, min(start + step, len(self))) for start in range(0, len(self), step)]
+
+        def done(part: slice) -> Any:
+            some = self.some(part)
             release(self.table)
+            return work(part, some)
+
+        with ThreadPoolExecutor(max(1, min(len(parts), os.cpu_count() or 1))) as pool:
+            yield from pool.map(done, parts)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep libraries of linear algebra from sharing out one product."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +79,15 @@ class Axes:
     def placed(self, rows: Rows) -> tuple[Floats, Array]:
         """Coordinates along the axes (n, count), and the energy that lies outside them (n,)."""
         within, energy = np.empty((len(rows), len(self.along)), np.float32), np.empty(len(rows), np.float32)
-        for part, some in rows.parts():
+
+        def place(part: slice, some: Floats) -> None:
             some -= self.mean
             within[part] = some @ self.along.T
             inner = np.einsum("ij,ij->i", within[part], within[part])
             energy[part] = np.einsum("ij,ij->i", some, some) - inner
+
+        with one_thread():
+            list(rows.each(place))
         return within, np.maximum(energy, LEAST_ENERGY)
 
 
@@ -69,18 +96,19 @@ def axes(rows: Rows, count: int, seed: int) -> Axes:
     from sklearn.decomposition import PCA
 
     count = max(1, min(count, len(rows), rows.width))
-    if 4 * len(rows) * rows.width > SLAB_BYTES:
-        return _by_parts(rows, count, seed)
-    with np.errstate(all="ignore"):  # one picture, or all alike: nothing varies, nothing is spanned
-        model = PCA(count, random_state=seed, copy=False).fit(rows.some(slice(None)))
+    with one_thread():
+        if 4 * len(rows) * rows.width > SLAB_BYTES:
+            return _by_parts(rows, count, seed)
+        with np.errstate(all="ignore"):  # one picture, or all alike: nothing varies, nothing is spanned
+            model = PCA(count, random_state=seed, copy=False).fit(rows.some(slice(None)))
     return Axes(model.mean_, model.components_, np.nan_to_num(model.explained_variance_))
 
 
 def _by_parts(rows: Rows, count: int, seed: int) -> Axes:
     """The same from products with some rows at a time (randomised subspace iteration)."""
     total = np.zeros(rows.width)
-    for _, some in rows.parts():
-        total += some.sum(axis=0, dtype=np.float64)
+    for sums in rows.each(lambda _, some: some.sum(axis=0, dtype=np.float64)):
+        total += sums
     mean = np.asarray(total / len(rows), np.float32)
     tried = min(count + SPARE, len(rows), rows.width)
     down = np.random.default_rng(seed).normal(size=(rows.width, tried)).astype(np.float32)
@@ -93,7 +121,11 @@ def _by_parts(rows: Rows, count: int, seed: int) -> Axes:
 def _gone_through(rows: Rows, mean: Floats, factor: Floats) -> Floats:
     """The product of the rows about their mean, transposed, with themselves and a factor (d, k)."""
     out = np.zeros(factor.shape, np.float32)
-    for _, some in rows.parts():
+
+    def product(_: slice, some: Floats) -> Floats:
         some -= mean
-        out += some.T @ (some @ factor)
+        return np.asarray(some.T @ (some @ factor))
+
+    for one in rows.each(product):
+        out += one
     return out

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whorl.kernels.principal import Rows, axes
+from whorl.kernels.principal import Rows, axes, one_thread
 from whorl.records import Array, Count, Floats, ImageSet, Problem, Scores
 
 VERSION = 2
@@ -65,11 +65,13 @@ def mixture(
         model = GaussianMixture(parts, reg_covar=0.05, max_iter=30, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a mixture that still moves a little will do
-            model.fit((np.repeat(inner, 2, axis=0) if len(inner) < 2 else inner) / scale)
+            with one_thread():
+                model.fit((np.repeat(inner, 2, axis=0) if len(inner) < 2 else inner) / scale)
 
         def strange(asked: Rows) -> Array:
             within, outside = found.placed(asked)
-            likely = model.score_samples(within / scale) - np.log(scale).sum()
+            with one_thread():
+                likely = model.score_samples(within / scale) - np.log(scale).sum()
             return np.asarray((outside / grain + free * np.log(grain)) / 2 - likely)
 
         return strange
@@ -98,8 +100,9 @@ def ratio(
         for asked, others in real.held():
             rows = np.vstack([ours, theirs[others]])
             labels = np.arange(len(rows)) < len(ours)
-            model = LogisticRegression(C=0.01, max_iter=300, class_weight="balanced").fit(rows, labels)
-            values[real.query[asked], column] = model.decision_function(theirs[asked])
+            with one_thread():
+                model = LogisticRegression(C=0.01, max_iter=300, class_weight="balanced").fit(rows, labels)
+                values[real.query[asked], column] = model.decision_function(theirs[asked])
     return _scores(problem, values)
 
 
