@@ -12,7 +12,6 @@ from whorl import (
     headers,
     identification,
     images,
-    memory,
     protocols,
     recipes,
     sources,
@@ -202,7 +201,7 @@ def run(
         chosen = recipes.with_features(chosen, features)
     chosen = untrained.marked(chosen, running.networks, running.effort)
     sealed = Path(answers) if answers is not None else None
-    spill = memory.spill(running.total())
+    spill = running.spill_bytes()
     read = editions.read(
         Path(edition), size=size, progress=running.progress, answers=sealed, spill_bytes=spill
     )
@@ -259,7 +258,7 @@ class _Loader:
             patient_from=patient_from,
             progress=lambda done, total: self.running.progress(label, done, total),
             exclude=self.exclude,
-            spill_bytes=memory.spill(self.running.total()),
+            spill_bytes=self.running.spill_bytes(),
         )
 
 

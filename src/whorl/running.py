@@ -34,6 +34,10 @@ class Running:
         """Return the bytes that may be taken in all."""
         return self.memory or memory.half_of_free()
 
+    def spill_bytes(self) -> int:
+        """Return the bytes of one set above which it lies in a temporary file."""
+        return memory.spill(self.total())
+
     def settings(self) -> Settings:
         """Return the pipeline's part of it, the store swept of what a killed run left."""
         if self.store is not None:

@@ -10,9 +10,8 @@ import pytest
 
 from whorl.kernels.compiling import compiled, part
 
-# A process whose folder for machine code cannot be made: a file stands in its way.
+# A process in which numba finds no folder to keep machine code in.
 NOWHERE = """
-import sys
 import numba.core.caching as caching
 caching.CacheImpl._locator_classes = []
 from whorl.kernels.compiling import compiled

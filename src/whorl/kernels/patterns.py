@@ -8,13 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from whorl.kernels.compiling import compiled
-from whorl.kernels.lanes import (
-    LANES,
-    every,
-    load,
-    mark,
-    store,
-)
+from whorl.kernels.lanes import LANES, every, load, mark, store
 
 
 @compiled

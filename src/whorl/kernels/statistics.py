@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from whorl.kernels.compiling import compiled, part
-from whorl.kernels.lanes import (  # fmt: skip
+from whorl.kernels.lanes import (
     LANES,
     converted,
     every,

@@ -14,15 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from whorl.kernels.compiling import compiled, part
-from whorl.kernels.lanes import (
-    LANES,
-    every,
-    fused,
-    less,
-    load,
-    spread,
-    store,
-)
+from whorl.kernels.lanes import LANES, every, fused, less, load, spread, store
 
 WINDOW, WIDE = 7, 11
 FIELDS = 6  # of a query's window: pixel; 2U, 2U·middle + c1 (Gaussian: c1), U² + c1, T / n, spread + c2
