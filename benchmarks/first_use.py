@@ -63,6 +63,7 @@ def kernels() -> dict[str, list[Callable[[], object]]]:
         lambda: texture.lbp(drawn),
         lambda: texture.lbp(drawn, method="symmetric"),
         lambda: cooccurrence.residuals(drawn),
+        lambda: cooccurrence.evened(drawn),
         lambda: hashes.phash(drawn),
     ]
     return {"8 bits": [*similar(drawn), *others], "fractions": similar(fractions)}

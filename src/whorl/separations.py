@@ -20,6 +20,7 @@ WORDS = {
     "residual.predictor": "linear predictor, residual",
     "frequency.spectrum": "spectrum",
     "cooccurrence.residuals": "co-occurrence",
+    "cooccurrence.evened": "evened co-occurrence",
     "texture.lbp": "local binary patterns",
 }
 TOLD = {"radius": "radius {}", "scale": "at 1/{} size"}

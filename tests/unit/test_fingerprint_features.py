@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from whorl.features.cooccurrence import residuals
+from whorl.features.cooccurrence import evened, residuals
 from whorl.features.frequency import radial_spectrum, spectrum
 from whorl.features.residual import predictor
 from whorl.features.texture import lbp
@@ -27,6 +27,8 @@ BLOCKS = {
     "co-occurrence": residuals,
     "longer co-occurrence": partial(residuals, order=4),
     "co-occurrence in grey levels": partial(residuals, relative=False),
+    "evened co-occurrence": evened,
+    "coarse evened co-occurrence": partial(evened, scale=2),
     "symmetric patterns": partial(lbp, method="symmetric"),
     "wide symmetric patterns": partial(lbp, radius=2.0, method="symmetric"),
     "sixteen symmetric patterns": partial(lbp, points=16, radius=2.0, method="symmetric"),
@@ -99,11 +101,19 @@ def test_relative_cooccurrence_does_not_see_contrast():
     assert np.abs(residuals(low * 2, relative=False) - residuals(low, relative=False)).max() > 0.1
 
 
+def test_how_strong_one_half_is_does_not_matter_to_evened_cooccurrence():
+    """Residuals as they are lose the grain of one half when the contrast of the other grows."""
+    weak, strong = grain(8, 7, 0.5, 0.5).astype(np.float32), grain(8, 9, 0.9, 0.9).astype(np.float32)
+    low, high = (np.concatenate([weak, times * strong], axis=2) for times in (2.0, 16.0))
+    change = {block: float(np.linalg.norm(block(high) - block(low))) for block in (evened, residuals)}
+    assert 0 < change[evened] < change[residuals] / 5
+
+
 def test_background_is_left_out():
     """A black margin adds windows without any residual; counts grow by those at its border alone."""
     inner = np.pad(grain(4, 6, 0.5, 0.5), ((0, 0), (16, 16), (16, 16)), constant_values=120)
     wide = np.pad(inner, ((0, 0), (40, 40), (40, 40)), constant_values=120)
-    for block in (residuals, partial(lbp, method="symmetric")):
+    for block in (residuals, partial(evened, around=1), partial(lbp, method="symmetric")):
         np.testing.assert_allclose(block(wide), block(inner), atol=1e-6)
 
 
@@ -119,6 +129,8 @@ def test_an_empty_picture_has_features_too(name):
         (spectrum, 31),
         (partial(spectrum, pooling="frequencies"), 31),
         (residuals, 4),
+        (evened, 6),
+        (partial(evened, scale=2), 13),
         (partial(lbp, radius=3.0, method="symmetric"), 8),
     ],
 )
@@ -135,6 +147,8 @@ def test_pictures_that_are_too_small_are_refused_in_one_line(block, size):
     [
         (partial(residuals, order=6), "give 1 to 5"),
         (partial(residuals, step=0.0), "give a number above 0"),
+        (partial(evened, order=6), "give 1 to 5"),
+        (partial(evened, step=0.0), "give a number above 0"),
         (partial(lbp, points=6, method="symmetric"), "4, 8, 12 or 16"),
     ],
 )

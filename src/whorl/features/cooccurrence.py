@@ -2,7 +2,8 @@
 
 After the rich models of steganalysis (Fridrich and Kodovský 2012): several residual filters, each residual
 rounded to one of five symbols, counts of the symbols on neighbouring pixels. Counts of patterns that a
-change of sign or direction, a flip or a quarter turn makes of one another are added up.
+change of sign or direction, a flip or a quarter turn makes of one another are added up. Counted in residuals
+as they are, strong edges decide what is small elsewhere; evened by those around, each place counts alike.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from whorl.records import Array, BadInput, Count, Floats
 VERSION = 1
 SYMBOLS = 5  # -2 to 2
 LONGEST = 5
+FLOOR = 0.25  # of a filter's own unit, added to the residuals around so that next to none stay so
 LINES = ((-1, 1), (1, -2, 1), (1, -3, 3, -1))  # first, second and third difference
 SQUARES = (
     ((-1, 2, -1), (2, -4, 2), (-1, 2, -1)),
@@ -53,6 +55,36 @@ def residuals(images: Array, order: Count = 3, step: float = 1.0, relative: bool
     return table.reshape(len(images), -1)
 
 
+def evened(
+    images: Array, order: Count = 4, around: Count = 9, step: float = 0.75, scale: Count = 1
+) -> Floats:
+    """As `residuals`, each residual beside the mean absolute one of `around` × `around` places about it.
+
+    (n, h, w) -> (n, patterns): 8 groups of 25 patterns for order 4. A symbol says whether a residual is above
+    `step` times that mean, and its sign. `scale` 2 looks at every second pixel, its four phases together.
+    """
+    if order > LONGEST:
+        raise BadInput(f"cooccurrence.evened: order {order}: give 1 to {LONGEST}")
+    if not step > 0:
+        raise BadInput(f"cooccurrence.evened: step {step}: give a number above 0")
+    least = max(5, order + 3) * scale
+    if min(images.shape[1:]) < least:
+        raise BadInput(f"cooccurrence.evened needs pictures of {least} pixels or more: give --size {least}")
+    kinds = _kinds(order)
+    seen = np.unique(kinds[_codes(order, np.arange(1, SYMBOLS - 1))])
+    table = np.zeros((len(images), 2 * len(LINES) + len(SQUARES), len(seen)), np.float32)
+    for groups, image in zip(table, images, strict=True):
+        grey = np.rint(image).astype(np.int32)
+        total = np.zeros((len(groups), 1 << 3 * order), np.int64)
+        for down, across in np.ndindex(scale, scale):
+            phase = np.ascontiguousarray(grey[down::scale, across::scale])
+            total += np.stack(_groups_evened(phase, order, around, step))
+        for group, counts in zip(groups, total, strict=True):
+            joined = np.bincount(kinds, weights=counts)[seen]
+            group[:] = np.sqrt(joined / max(joined.sum(), 1.0))
+    return table.reshape(len(images), -1)
+
+
 def _groups(grey: Array, order: int, step: float, relative: bool) -> list[Array]:
     """Counts of every pattern: each line filter along its direction and across it, then the squares."""
     found = []
@@ -69,6 +101,31 @@ def _groups(grey: Array, order: int, step: float, relative: bool) -> list[Array]
         cuts = _cuts((residual,), step, relative, weights)
         found.append(_patterns(residual, cuts, order).sum(axis=0))
     return found
+
+
+def _groups_evened(grey: Array, order: int, around: int, step: float) -> list[Array]:
+    """Counts as of `_groups`, every residual beside those around it."""
+    found = []
+    for line in LINES:
+        weights = np.asarray([line], np.int32)
+        level, upright = (
+            _patterns(_sized(_filtered(grey, each), weights, around, step), (1, 2), order)
+            for each in (weights, weights.T)
+        )
+        found += [level[0] + upright[1], level[1] + upright[0]]
+    for square in SQUARES:
+        weights = np.asarray(square, np.int32)
+        residual = _sized(_filtered(grey, weights), weights, around, step)
+        found.append(_patterns(residual, (1, 2), order).sum(axis=0))
+    return found
+
+
+def _sized(residual: Array, weights: Array, around: int, step: float) -> Array:
+    """Each residual as 0, as 1 or, where it is more than `step` times those around, as 2, with its sign."""
+    sized = np.empty_like(residual)
+    sums = np.zeros(residual.shape[1], np.int64)
+    _kernels()[2](residual, around // 2, step, FLOOR * float(np.abs(weights).max()), sums, sized)
+    return sized
 
 
 def _filtered(grey: Array, weights: Array) -> Array:
@@ -100,7 +157,7 @@ def _cuts(planes: tuple[Array, ...], step: float, relative: bool, weights: Array
 @cache
 def _kinds(order: int) -> Array:
     """Class of each pattern by its code, three bits a symbol: with its reverse, its negative and both."""
-    patterns = np.stack(np.unravel_index(np.arange(SYMBOLS**order), (SYMBOLS,) * order), axis=1)
+    patterns = _all(order, np.arange(SYMBOLS))
     places = 1 << 3 * np.arange(order)[::-1]
     negative = SYMBOLS - 1 - patterns
     codes = patterns @ places
@@ -110,12 +167,23 @@ def _kinds(order: int) -> Array:
     return kinds
 
 
+def _all(order: int, symbols: Array) -> Array:
+    """Every pattern of some symbols, (patterns, order)."""
+    return symbols[
+        np.stack(np.unravel_index(np.arange(len(symbols) ** order), (len(symbols),) * order), axis=1)
+    ]
+
+
+def _codes(order: int, symbols: Array) -> Array:
+    return np.asarray(_all(order, symbols) @ (1 << 3 * np.arange(order)[::-1]))
+
+
 @cache
-def _kernels() -> tuple[Callable[..., Any], Callable[..., Any]]:
+def _kernels() -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
     """Compile on first use: importing numba takes longer than most commands."""
     from whorl.kernels.compiling import compiled
 
-    return compiled(_correlated), compiled(_counted)
+    return compiled(_correlated), compiled(_counted), compiled(_evened)
 
 
 def _correlated(grey: Array, weights: Array, result: Array) -> None:
@@ -159,3 +227,33 @@ def _counted(residual: Array, one: int, two: int, order: int, rooms: Array, coun
             any_ = ((any_ << 1) | np.int32(line[x] != 0)) & window
             if x >= order - 1 and any_ != 0:
                 counts[0, running] += 1
+
+
+def _evened(residual: Array, half: int, step: float, floor: float, sums: Array, result: Array) -> None:
+    """0, 1 or 2 with the sign of each residual: 2 where it is above `step` times the mean around and `floor`.
+
+    Whole numbers are summed: what is around is the same after a flip or turn. `sums` is a row of 0.
+    """
+    height, width = residual.shape
+    for y in range(-half, height):
+        if y + half < height and y + half >= 0:
+            for x in range(width):
+                sums[x] += abs(residual[y + half, x])
+        if y - half - 1 >= 0:
+            for x in range(width):
+                sums[x] -= abs(residual[y - half - 1, x])
+        if y < 0:
+            continue
+        rows = min(y + half, height - 1) - max(y - half, 0) + 1
+        total = np.int64(0)
+        for x in range(min(half, width)):
+            total += sums[x]
+        for x in range(width):
+            if x + half < width:
+                total += sums[x + half]
+            if x - half - 1 >= 0:
+                total -= sums[x - half - 1]
+            columns = min(x + half, width - 1) - max(x - half, 0) + 1
+            one = residual[y, x]
+            size = np.int32(one != 0) + np.int32(abs(one) > step * (total / (rows * columns) + floor))
+            result[y, x] = size if one > 0 else -size
