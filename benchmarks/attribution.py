@@ -26,7 +26,7 @@ import numpy as np
 from PIL import Image
 from saving import keep
 
-from whorl import api, clusters, identification, images, pipeline, recipes, regrouping
+from whorl import api, clusters, identification, images, pipeline, recipes, scenes
 from whorl.alterations import ALTERATIONS, Alteration
 from whorl.fingerprints import quarters, sharpened
 from whorl.forge import generators
@@ -95,7 +95,7 @@ def sampled(table: str, seed: int) -> dict[str, Array]:
 
 
 def features(stack: Array, with_content: bool = True) -> tuple[list[Array], ...]:
-    """Blocks of pictures, of their quarters and of their like with more contrast."""
+    """Blocks of pictures, of their quarters and of their like with more contrast; what they show."""
     recipe = recipes.load(api.FINGERPRINT)
 
     def blocks(some: Array) -> list[Array]:
@@ -105,7 +105,7 @@ def features(stack: Array, with_content: bool = True) -> tuple[list[Array], ...]
     if not with_content:
         return (blocks(stack),)
     parts = [part.reshape(len(stack), 4, -1) for part in blocks(quarters(stack))]
-    return blocks(stack), parts, blocks(sharpened(stack))
+    return blocks(stack), parts, blocks(sharpened(stack)), [scenes.described(stack)]
 
 
 def bag(known: Features, rows: Mapping[str, Array], rng: np.random.Generator) -> tuple[clusters.Bag, Array]:
@@ -122,7 +122,13 @@ def bag(known: Features, rows: Mapping[str, Array], rng: np.random.Generator) ->
     content = tuple(
         clusters.content_of(*(column(kind, block, looked) for kind in range(3))) for block in range(count)
     )
-    return clusters.Bag(tuple(column(0, block, order) for block in range(count)), content), truth[order]
+    blocks = tuple(column(0, block, order) for block in range(count))
+    return clusters.Bag(blocks, content, column(3, 0, order)), truth[order]
+
+
+def told(mixed: clusters.Bag, count: int, seed: int) -> Array:
+    """Labels when the number is given, as `whorl attribute -k`."""
+    return scenes.told(mixed, clusters.divide(mixed, seed, count)[-1], seed)
 
 
 def told_apart(table: str, seed: int, change: str, names: Sequence[str]) -> dict[str, Any]:
@@ -130,7 +136,7 @@ def told_apart(table: str, seed: int, change: str, names: Sequence[str]) -> dict
     made, rng = sampled(table, seed), np.random.default_rng(seed)
     known = {name: features(CHANGES[change](made[name][:EACH], rng)) for name in names}
     mixed, truth = bag(known, {name: np.arange(EACH) for name in names}, rng)
-    labels = regrouping.told(mixed, len(names), seed)
+    labels = told(mixed, len(names), seed)
     return {"change": change, "generators": len(names), "ari": adjusted_rand_index(truth, labels)}
 
 
@@ -141,7 +147,7 @@ def grown(table: str, seed: int, change: str) -> list[dict[str, Any]]:
     rows = []
     for each in GROWING:
         mixed, truth = bag(known, {name: np.arange(each) for name in SPECS}, rng)
-        ari = adjusted_rand_index(truth, regrouping.told(mixed, len(SPECS), seed))
+        ari = adjusted_rand_index(truth, told(mixed, len(SPECS), seed))
         rows.append({"seed": seed, "change": change, "each": each, "ari": ari})
     return rows
 

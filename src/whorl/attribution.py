@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from whorl import clusters, confounders, pipeline, regrouping, separations
+from whorl import clusters, confounders, pipeline, scenes, separations
 from whorl.agreement import agreement
 from whorl.arrays import digest_of_picture
 from whorl.clusters import Part
@@ -48,7 +48,7 @@ def attribute(
     suspects = confounders.confounders(traces(images, files, settings.progress), settings.seed)
     blocks = tuple(pipeline.blocks(recipe, Problem("attribution", images, count=count), settings))
     order = np.argsort(np.asarray(images.digests), kind="stable")  # file names and their order mean nothing
-    bag = clusters.Bag(blocks, _content(images, order[:LOOKED_AT], blocks, recipe, settings)).some(order)
+    bag = _bag(images, order, blocks, recipe, settings)
     where = clusters.places(bag)
     divisions = clusters.divide(bag, settings.seed, max(MOST, count or 1), settings.progress)
     found = clusters.supported(divisions[:MOST])
@@ -56,7 +56,7 @@ def attribute(
     chosen = found if count is None else count
     first = _division(divisions, where, chosen)
     if count is not None and count <= len(divisions):
-        first = regrouping.regrouped(bag, divisions[count - 1], settings.seed, settings.progress)
+        first = scenes.told(bag, divisions[count - 1], settings.seed, settings.progress)
     groups, confidence = _refined(where, first, settings.seed, kept=count is not None)
     numbers, sure = np.empty(len(order), np.int64), np.empty(len(order), np.float32)
     numbers[order], sure[order] = groups, confidence
@@ -100,6 +100,14 @@ def _check(images: ImageSet, recipe: Recipe, count: int | None, answers: Answers
         raise BadInput(f"{recipe.name} answers the {recipe.task} question: take a recipe for attribution")
     if answers is not None:
         _truth(images, answers)
+
+
+def _bag(
+    images: ImageSet, order: Array, blocks: tuple[Array, ...], recipe: Recipe, settings: Settings
+) -> clusters.Bag:
+    """What is known of the pictures, in this order."""
+    content = _content(images, order[:LOOKED_AT], blocks, recipe, settings)
+    return clusters.Bag(blocks, content, scenes.described(images.pixels)).some(order)
 
 
 def _content(

@@ -16,7 +16,7 @@ from whorl.compare import Progress, silent
 from whorl.evidence.modes import one_hump_p
 from whorl.records import Array
 
-BLOCK_COMPONENTS = 12
+BLOCK_COMPONENTS = 20
 COMPONENTS = 24
 ROUNDS = 3  # times that coordinates are levelled by their nearest neighbours
 MIXED = 0.1  # share of plain weight in what content is weighed by, so that no direction counts without bound
@@ -29,17 +29,22 @@ MOST = 20
 
 @dataclass(frozen=True, eq=False)
 class Bag:
-    """Features of n pictures: blocks (n, d) of fingerprint, and how much of each is content, (d, d)."""
+    """Features of n pictures: blocks (n, d) of fingerprint, and how much of each is content, (d, d).
+
+    `scenes` (n, q) is what they show in large, if that is known.
+    """
 
     blocks: tuple[Array, ...]
     content: tuple[Array, ...]
+    scenes: Array | None = None
 
     def __len__(self) -> int:
         return len(self.blocks[0])
 
     def some(self, rows: Array) -> Bag:
         """Return the pictures of some rows."""
-        return Bag(tuple(block[rows] for block in self.blocks), self.content)
+        scenes = None if self.scenes is None else self.scenes[rows]
+        return Bag(tuple(block[rows] for block in self.blocks), self.content, scenes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +187,7 @@ def places(bag: Bag) -> Array:
     return _levelled(joined(bag))
 
 
-def joined(bag: Bag) -> Array:
+def joined(bag: Bag, whole: int = COMPONENTS) -> Array:
     """Coordinates (n, components) in which every block has the same weight and content little; float64.
 
     Every block is reduced on its own first: a wide block would drown a narrow one.
@@ -197,7 +202,7 @@ def joined(bag: Bag) -> Array:
         noise = content[np.ix_(kept, kept)] / np.outer(spread[kept], spread[kept])
         reduced = principal(_quieted(scaled, noise), BLOCK_COMPONENTS)
         parts.append(reduced / np.sqrt(max(float((reduced**2).sum(axis=1).mean()), 1e-12)))
-    return principal(np.hstack(parts), COMPONENTS) if parts else np.zeros((len(bag), 1))
+    return principal(np.hstack(parts), whole) if parts else np.zeros((len(bag), 1))
 
 
 def _levelled(where: Array) -> Array:

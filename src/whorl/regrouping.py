@@ -14,7 +14,7 @@ from itertools import combinations
 
 import numpy as np
 
-from whorl.clusters import LEAST, Bag, Part, divide, in_two, labels_of, places
+from whorl.clusters import LEAST, Bag, Part, in_two, labels_of, places
 from whorl.compare import Progress, silent
 from whorl.records import Array
 from whorl.separations import spreads_apart
@@ -26,11 +26,6 @@ PAIRS = 10  # looked at in coordinates of their own, after a look at all in thos
 LOOKED_AT = 150  # pictures of a group that worth is measured on
 PASSES = 2
 FOLDS = 5
-
-
-def told(bag: Bag, count: int, seed: int, progress: Progress = silent) -> Array:
-    """Labels (n,) of so many groups, the largest first; fewer where the pictures do not differ enough."""
-    return regrouped(bag, divide(bag, seed, count, progress)[-1], seed, progress)
 
 
 def regrouped(bag: Bag, parts: list[Part], seed: int, progress: Progress = silent) -> Array:

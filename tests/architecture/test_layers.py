@@ -58,6 +58,7 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
                 "whorl.fingerprints",
                 "whorl.peaks",
                 "whorl.separations",
+                "whorl.scenes",
                 "whorl.regrouping",
                 "whorl.agreement",
                 "whorl.forge",
