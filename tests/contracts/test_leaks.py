@@ -53,7 +53,6 @@ COPIED_NOT_FIRST = {
     "prepare.random_crop": "a picture and its copy are cut at places of their own",
     "features.residual.predictor": GRAIN,
     "features.cooccurrence.residuals": GRAIN,
-    "features.cooccurrence.evened": GRAIN,
     "m23-dmk.phash-pairs-64": TAKES_ALL,
     "m23-vcmi.resnet-ranking-as-published": BY_POSITION,
 }
