@@ -128,7 +128,7 @@ def bag(known: Features, rows: Mapping[str, Array], rng: np.random.Generator) ->
 
 def told(mixed: clusters.Bag, count: int, seed: int) -> Array:
     """Labels when the number is given, as `whorl attribute -k`."""
-    return scenes.told(mixed, clusters.divide(mixed, seed, count)[-1], seed)
+    return scenes.told(mixed, clusters.divide(mixed, seed, count)[-1], seed)[0]
 
 
 def told_apart(table: str, seed: int, change: str, names: Sequence[str]) -> dict[str, Any]:

@@ -54,9 +54,9 @@ def attribute(
     found = clusters.supported(divisions[:MOST])
     halves = _halves(bag, found, settings)
     chosen = found if count is None else count
-    first = _division(divisions, where, chosen)
+    first, named = _division(divisions, where, chosen), 0
     if count is not None and count <= len(divisions):
-        first = scenes.told(bag, divisions[count - 1], settings.seed, settings.progress)
+        first, named = scenes.told(bag, divisions[count - 1], settings.seed, settings.progress)
     groups, confidence = _refined(where, first, settings.seed, kept=count is not None)
     numbers, sure = np.empty(len(order), np.int64), np.empty(len(order), np.float32)
     numbers[order], sure[order] = groups, confidence
@@ -75,7 +75,7 @@ def attribute(
         clusters=looks(images, names, sure),
         measures=_measures(images, names, answers, settings.seed),
         quarantined=images.quarantined,
-        notes=tuple(images.notes),
+        notes=(*images.notes, *_carried(named)),
         provenance={
             **(provenance or {}),
             **_facts(images, recipe, settings),
@@ -90,6 +90,16 @@ def attribute(
             settings.seed,
         ),
     )
+
+
+def _carried(named: int) -> list[str]:
+    """Say so where a part of the pictures was named after the rest had been divided."""
+    if not named:
+        return []
+    return [
+        f"{named} pictures show something else than most (levels of grey in large). They were named when the "
+        "others were divided: look at them first where a label matters."
+    ]
 
 
 def _check(images: ImageSet, recipe: Recipe, count: int | None, answers: Answers | None) -> None:

@@ -72,13 +72,18 @@ def _valley(along: Array) -> float | None:
     return float(grid[first + density[first:last].argmin()])
 
 
-def told(bag: Bag, parts: list[Part], seed: int, progress: Progress = silent) -> Array:
-    """Labels (n,) of the number of groups that was told, from a division into so many, the largest first."""
-    return renumbered(mended(bag, regrouped(bag, parts, seed, progress), seed, progress))
+def told(bag: Bag, parts: list[Part], seed: int, progress: Progress = silent) -> tuple[Array, int]:
+    """Labels (n,) of the number of groups that was told, from a division into so many, the largest first.
+
+    Second, how many pictures show something rarer and got the names of groups of the others.
+    """
+    labels = regrouped(bag, parts, seed, progress)
+    again, named = mended(bag, labels, seed, progress)
+    return renumbered(again), named
 
 
-def mended(bag: Bag, labels: Array, seed: int, progress: Progress = silent) -> Array:
-    """The same number of groups, found where the common kind of picture is shown and carried to the rest.
+def mended(bag: Bag, labels: Array, seed: int, progress: Progress = silent) -> tuple[Array, int]:
+    """The same number of groups, found where the common kind is shown and carried to so many others.
 
     Labels (n,) stay as they are where pictures show one kind of thing. They also stay where generators may
     differ in what they show, so that it is not beside the point: the common kind must evidently fall into as
@@ -87,21 +92,21 @@ def mended(bag: Bag, labels: Array, seed: int, progress: Progress = silent) -> A
     count = len(np.unique(labels))
     rest = None if bag.scenes is None or count < 2 else rarer(bag.scenes, seed)
     if rest is None or rest.sum() < max(RARE, 5 * count) or (~rest).sum() < 2 * LEAST * count:
-        return labels
+        return labels, 0
     core = bag.some(np.flatnonzero(~rest))
     divisions = divide(core, seed, count, progress)
     found = regrouped(core, divisions[-1], seed, progress)
     if len(np.unique(found)) != count:
-        return labels
+        return labels, 0
     before = labels[~rest]
     fewest = np.bincount(before, minlength=int(labels.max()) + 1)[np.unique(labels)].min()
     alike = fewest >= LEAST and adjusted_rand_index(before, found) >= ALIKE
     if not alike and supported(divisions) < count:
-        return labels
+        return labels, 0
     again = labels.copy()
     again[~rest] = found
     again[rest] = carried(joined(bag, whole=COMPONENTS), rest, found)
-    return again
+    return again, int(rest.sum())
 
 
 def carried(where: Array, rest: Array, groups: Array) -> Array:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from whorl import api, clusters, images
 from whorl.attribution import attribute
@@ -196,3 +197,21 @@ def test_a_further_step_must_exist_and_give_as_many_numbers_at_any_size(mixture)
         with_further(RECIPE, ["texture.lbpp"])
     with pytest.raises(BadInput, match=r"numbers for a picture and .* for a quarter"):
         attribute(images=mixture[0], recipe=with_further(RECIPE, ["pixels.grey"]), settings=Settings())
+
+
+def test_pictures_of_a_rarer_kind_are_named_after_the_others_and_the_report_is_told():
+    """Two generators, told by their grain; a quarter of the pictures of both is bright."""
+    rng = np.random.default_rng(3)
+    truth, bright = np.repeat(["fine", "coarse"], 100), np.tile(np.arange(100) % 4 == 0, 2)
+    made = []
+    for name, light in zip(truth, bright, strict=True):
+        grain = gaussian_filter(rng.standard_normal((64, 64)), 0.5 if name == "fine" else 0.9)
+        content = gaussian_filter(rng.standard_normal((64, 64)), 8) * 300 + (190 if light else 60)
+        made.append(np.clip(np.rint(content + 4 * grain / grain.std()), 0, 255).astype(np.uint8))
+    order = rng.permutation(len(made))
+    bag = images.load(np.stack(made)[order], name="bag")
+    found = ask(bag, count=2)
+    assert adjusted_rand_index(truth[order], found.labels) > 0.95
+    assert any("50 pictures show something else than most" in note for note in found.notes)
+    common = images.load(np.stack(made)[~bright], name="bag")
+    assert not any("show something else" in note for note in ask(common, count=2).notes)

@@ -36,7 +36,7 @@ def planted(seed: int, apart: float = 30.0, faint: float = 0.25) -> tuple[Bag, n
 
 
 def asked(bag: Bag) -> np.ndarray:
-    return told(bag, divide(bag, 0, GROUPS)[-1], 0)
+    return told(bag, divide(bag, 0, GROUPS)[-1], 0)[0]
 
 
 def test_two_kinds_are_seen_and_one_kind_is_not_divided():
@@ -65,9 +65,10 @@ def test_what_is_shown_does_not_depend_on_flips_or_grain(size):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_groups_of_the_common_kind_are_carried_to_the_rarer_one(seed):
-    bag, truth, _ = planted(seed)
+    bag, truth, rare = planted(seed)
     plain = regrouped(bag, divide(bag, 0, GROUPS)[-1], 0)
-    found = asked(bag)
+    found, named = told(bag, divide(bag, 0, GROUPS)[-1], 0)
+    assert named == rare.sum()
     assert adjusted_rand_index(truth, found) > 0.95
     assert adjusted_rand_index(truth, found) >= adjusted_rand_index(truth, plain)
     order = np.random.default_rng(9).permutation(len(truth))
@@ -98,5 +99,7 @@ def test_without_descriptions_or_groups_nothing_changes():
     bag, _, _ = planted(7)
     bare = Bag(bag.blocks, bag.content)
     parts = divide(bare, 0, GROUPS)[-1]
-    assert adjusted_rand_index(told(bare, parts, 0), regrouped(bare, parts, 0)) == 1.0
-    assert not told(bag, divide(bag, 0, 1)[-1], 0).any()
+    found, named = told(bare, parts, 0)
+    assert adjusted_rand_index(found, regrouped(bare, parts, 0)) == 1.0 and named == 0
+    found, named = told(bag, divide(bag, 0, 1)[-1], 0)
+    assert not found.any() and named == 0
