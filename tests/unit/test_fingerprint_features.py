@@ -149,6 +149,7 @@ def test_pictures_that_are_too_small_are_refused_in_one_line(block, size):
         (partial(residuals, step=0.0), "give a number above 0"),
         (partial(evened, order=6), "give 1 to 5"),
         (partial(evened, step=0.0), "give a number above 0"),
+        (partial(evened, around=8), "give an odd number"),
         (partial(lbp, points=6, method="symmetric"), "4, 8, 12 or 16"),
     ],
 )

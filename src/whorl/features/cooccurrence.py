@@ -67,6 +67,8 @@ def evened(
         raise BadInput(f"cooccurrence.evened: order {order}: give 1 to {LONGEST}")
     if not step > 0:
         raise BadInput(f"cooccurrence.evened: step {step}: give a number above 0")
+    if around % 2 == 0:
+        raise BadInput(f"cooccurrence.evened: around {around}: give an odd number")
     least = max(5, order + 3) * scale
     if min(images.shape[1:]) < least:
         raise BadInput(f"cooccurrence.evened needs pictures of {least} pixels or more: give --size {least}")
