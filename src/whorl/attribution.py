@@ -48,7 +48,7 @@ def attribute(
     suspects = confounders.confounders(traces(images, files, settings.progress), settings.seed)
     blocks = tuple(pipeline.blocks(recipe, Problem("attribution", images, count=count), settings))
     order = np.argsort(np.asarray(images.digests), kind="stable")  # file names and their order mean nothing
-    bag = _bag(images, order, blocks, recipe, settings)
+    bag = _bag(images, order, blocks, recipe, settings, told=count is not None)
     where = clusters.places(bag)
     divisions = clusters.divide(bag, settings.seed, max(MOST, count or 1), settings.progress)
     found = clusters.supported(divisions[:MOST])
@@ -113,11 +113,12 @@ def _check(images: ImageSet, recipe: Recipe, count: int | None, answers: Answers
 
 
 def _bag(
-    images: ImageSet, order: Array, blocks: tuple[Array, ...], recipe: Recipe, settings: Settings
+    images: ImageSet, order: Array, blocks: tuple[Array, ...], recipe: Recipe, settings: Settings, told: bool
 ) -> clusters.Bag:
-    """What is known of the pictures, in this order."""
+    """What is known of the pictures, in this order; what they show is only asked where the number is told."""
     content = _content(images, order[:LOOKED_AT], blocks, recipe, settings)
-    return clusters.Bag(blocks, content, scenes.described(images.pixels)).some(order)
+    shown = scenes.described(images.pixels) if told else None
+    return clusters.Bag(blocks, content, shown).some(order)
 
 
 def _content(

@@ -11,12 +11,14 @@ import numpy as np
 
 from whorl.clusters import LEAST, Bag, Part, divide, joined, principal, supported
 from whorl.compare import Progress, silent
-from whorl.evidence.modes import one_hump_p
+from whorl.evidence.modes import one_hump_p, valley
 from whorl.kernels.cells import means
+from whorl.kernels.slabs import batches
 from whorl.metrics import adjusted_rand_index
 from whorl.records import Array
 from whorl.regrouping import regrouped, renumbered
 
+BATCH = 256
 GRID = 16  # cells on each side of a picture
 LEVELS = (0.05, 0.2, 0.4, 0.6, 0.8, 0.95)
 DIRECTIONS = 3
@@ -33,12 +35,14 @@ SPREAD = 20.0  # pictures that the common kind's spread counts for
 
 def described(pixels: Array) -> Array:
     """How bright the parts of a picture are, and how much neighbouring ones differ; (n, 9)."""
-    down, across = (max(side // GRID, 1) for side in pixels.shape[1:])
-    cells = np.asarray(means(pixels, down, across), np.float64)
+    return np.concatenate([_some_described(stack) for _, stack in batches(pixels, BATCH)])
+
+
+def _some_described(stack: Array) -> Array:
+    down, across = (max(side // GRID, 1) for side in stack.shape[1:])
+    cells = np.asarray(means(stack, down, across), np.float64)
     flat = cells.reshape(len(cells), -1)
-    steps = np.abs(np.diff(cells, axis=1)).mean(axis=(1, 2)) + np.abs(np.diff(cells, axis=2)).mean(
-        axis=(1, 2)
-    )
+    steps = sum(np.abs(np.diff(cells, axis=axis)).mean(axis=(1, 2)) for axis in (1, 2))
     levels = np.quantile(flat, LEVELS, axis=1)
     return np.column_stack([levels.T, flat.mean(axis=1), flat.std(axis=1), np.log(steps + 0.1)])
 
@@ -52,24 +56,11 @@ def rarer(scenes: Array, seed: int) -> Array | None:
     along = principal(varied, DIRECTIONS)[:, 0]
     if one_hump_p(along, seed) > SIGNIFICANT:
         return None
-    cut = _valley(along)
+    cut = valley(along, WIDTH * 1.06 * float(along.std()) * len(along) ** -0.2)
     if cut is None:
         return None
     beyond = along > cut
     return beyond if 2 * beyond.sum() <= len(beyond) else ~beyond
-
-
-def _valley(along: Array) -> float | None:
-    """Where a smoothed density is lowest between its two highest humps."""
-    width = WIDTH * 1.06 * float(along.std()) * len(along) ** -0.2
-    grid = np.linspace(along.min(), along.max(), 256)
-    density = np.exp(-0.5 * ((grid[:, None] - along) / width) ** 2).sum(axis=1)
-    inside = density[1:-1]
-    tops = 1 + np.flatnonzero((inside > density[:-2]) & (inside >= density[2:]))
-    if len(tops) < 2:
-        return None
-    first, last = np.sort(tops[np.argsort(-density[tops])[:2]])
-    return float(grid[first + density[first:last].argmin()])
 
 
 def told(bag: Bag, parts: list[Part], seed: int, progress: Progress = silent) -> tuple[Array, int]:

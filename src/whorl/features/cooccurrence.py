@@ -19,6 +19,8 @@ from whorl.records import Array, BadInput, Count, Floats
 VERSION = 1
 SYMBOLS = 5  # -2 to 2
 LONGEST = 5
+Planes = tuple[Array, ...]
+Ready = Callable[[Planes, Array], tuple[Planes, tuple[int, int]]]  # residuals to count, and their cuts
 FLOOR = 0.25  # of a filter's own unit, added to the residuals around so that next to none stay so
 LINES = ((-1, 1), (1, -2, 1), (1, -3, 3, -1))  # first, second and third difference
 SQUARES = (
@@ -34,22 +36,17 @@ def residuals(images: Array, order: Count = 3, step: float = 1.0, relative: bool
     A symbol is `step` wide in mean absolute residuals of the picture, or else in the filter's own unit.
     Windows without any residual tell of the background and are left out.
     """
-    if order > LONGEST:
-        raise BadInput(f"cooccurrence.residuals: order {order}: give 1 to {LONGEST}")
-    if not step > 0:
-        raise BadInput(f"cooccurrence.residuals: step {step}: give a number above 0")
-    least = max(5, order + 3)
-    if min(images.shape[1:]) < least:
-        raise BadInput(
-            f"cooccurrence.residuals needs pictures of {least} pixels or more: give --size {least}"
-        )
+    _check(images, "residuals", order, step)
     kinds = _kinds(order)
     patterns = int(kinds.max()) + 1
     table = np.empty((len(images), 2 * len(LINES) + len(SQUARES), patterns), np.float32)
     for groups, image in zip(table, images, strict=True):
         # Whole numbers: residuals are then exact, and the same after a flip or turn.
         grey = np.rint(image).astype(np.int32)
-        for group, counts in zip(groups, _groups(grey, order, step, relative), strict=True):
+        counted = _groups(
+            grey, order, lambda planes, weights: (planes, _cuts(planes, step, relative, weights))
+        )
+        for group, counts in zip(groups, counted, strict=True):
             joined = np.bincount(kinds, weights=counts, minlength=patterns)
             group[:] = np.sqrt(joined / max(joined.sum(), 1.0))
     return table.reshape(len(images), -1)
@@ -63,15 +60,13 @@ def evened(
     (n, h, w) -> (n, patterns): 8 groups of 25 patterns for order 4. A symbol says whether a residual is above
     `step` times that mean, and its sign. `scale` 2 looks at every second pixel, its four phases together.
     """
-    if order > LONGEST:
-        raise BadInput(f"cooccurrence.evened: order {order}: give 1 to {LONGEST}")
-    if not step > 0:
-        raise BadInput(f"cooccurrence.evened: step {step}: give a number above 0")
+    _check(images, "evened", order, step, scale)
     if around % 2 == 0:
         raise BadInput(f"cooccurrence.evened: around {around}: give an odd number")
-    least = max(5, order + 3) * scale
-    if min(images.shape[1:]) < least:
-        raise BadInput(f"cooccurrence.evened needs pictures of {least} pixels or more: give --size {least}")
+
+    def beside(planes: Planes, weights: Array) -> tuple[Planes, tuple[int, int]]:
+        return tuple(_sized(plane, weights, around, step) for plane in planes), (1, 2)
+
     kinds = _kinds(order)
     seen = np.unique(kinds[_codes(order, np.arange(1, SYMBOLS - 1))])
     table = np.zeros((len(images), 2 * len(LINES) + len(SQUARES), len(seen)), np.float32)
@@ -80,45 +75,35 @@ def evened(
         total = np.zeros((len(groups), 1 << 3 * order), np.int64)
         for down, across in np.ndindex(scale, scale):
             phase = np.ascontiguousarray(grey[down::scale, across::scale])
-            total += np.stack(_groups_evened(phase, order, around, step))
+            total += np.stack(_groups(phase, order, beside))
         for group, counts in zip(groups, total, strict=True):
             joined = np.bincount(kinds, weights=counts)[seen]
             group[:] = np.sqrt(joined / max(joined.sum(), 1.0))
     return table.reshape(len(images), -1)
 
 
-def _groups(grey: Array, order: int, step: float, relative: bool) -> list[Array]:
+def _check(images: Array, step: str, order: int, width: float, scale: int = 1) -> None:
+    if order > LONGEST:
+        raise BadInput(f"cooccurrence.{step}: order {order}: give 1 to {LONGEST}")
+    if not width > 0:
+        raise BadInput(f"cooccurrence.{step}: step {width}: give a number above 0")
+    least = max(5, order + 3) * scale
+    if min(images.shape[1:]) < least:
+        raise BadInput(f"cooccurrence.{step} needs pictures of {least} pixels or more: give --size {least}")
+
+
+def _groups(grey: Array, order: int, ready: Ready) -> list[Array]:
     """Counts of every pattern: each line filter along its direction and across it, then the squares."""
     found = []
     for line in LINES:
         weights = np.asarray([line], np.int32)
-        level, upright = _filtered(grey, weights), _filtered(grey, weights.T)
-        cuts = _cuts((level, upright), step, relative, weights)
-        level_counts, upright_counts = (_patterns(each, cuts, order) for each in (level, upright))
-        found.append(level_counts[0] + upright_counts[1])
-        found.append(level_counts[1] + upright_counts[0])
-    for square in SQUARES:
-        weights = np.asarray(square, np.int32)
-        residual = _filtered(grey, weights)
-        cuts = _cuts((residual,), step, relative, weights)
-        found.append(_patterns(residual, cuts, order).sum(axis=0))
-    return found
-
-
-def _groups_evened(grey: Array, order: int, around: int, step: float) -> list[Array]:
-    """Counts as of `_groups`, every residual beside those around it."""
-    found = []
-    for line in LINES:
-        weights = np.asarray([line], np.int32)
-        level, upright = (
-            _patterns(_sized(_filtered(grey, each), weights, around, step), (1, 2), order)
-            for each in (weights, weights.T)
-        )
+        planes, cuts = ready((_filtered(grey, weights), _filtered(grey, weights.T)), weights)
+        level, upright = (_patterns(each, cuts, order) for each in planes)
         found += [level[0] + upright[1], level[1] + upright[0]]
     for square in SQUARES:
         weights = np.asarray(square, np.int32)
-        residual = _sized(_filtered(grey, weights), weights, around, step)
-        found.append(_patterns(residual, (1, 2), order).sum(axis=0))
+        (residual,), cuts = ready((_filtered(grey, weights),), weights)
+        found.append(_patterns(residual, cuts, order).sum(axis=0))
     return found
 
 
@@ -144,7 +129,7 @@ def _patterns(residual: Array, cuts: tuple[int, int], order: int) -> Array:
     return counts
 
 
-def _cuts(planes: tuple[Array, ...], step: float, relative: bool, weights: Array) -> tuple[int, int]:
+def _cuts(planes: Planes, step: float, relative: bool, weights: Array) -> tuple[int, int]:
     """Absolute residuals above which a symbol is 1 and 2: half a unit and one and a half, without fractions.
 
     What is whole is above a number if it is above its whole part.
