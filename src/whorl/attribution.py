@@ -97,7 +97,7 @@ def _carried(named: int) -> list[str]:
     if not named:
         return []
     return [
-        f"{named} pictures show something else than most (levels of grey in large). They were named when the "
+        f"{named} pictures show something else than most (levels of grey in large). They were named once the "
         "others were divided: look at them first where a label matters."
     ]
 
