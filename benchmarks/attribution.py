@@ -26,9 +26,8 @@ import numpy as np
 from PIL import Image
 from saving import keep
 
-from whorl import api, clusters, identification, images, pipeline, recipes, scenes
+from whorl import api, clusters, content, identification, images, pipeline, recipes, scenes
 from whorl.alterations import ALTERATIONS, Alteration
-from whorl.fingerprints import quarters, sharpened
 from whorl.forge import generators
 from whorl.forge.phantom import draw_hospital
 from whorl.identifier import Identifier
@@ -48,9 +47,10 @@ SPECS = {
     "near copies": "copies:rate=1",
 }
 PAIR = {"nearest 3, seed a": SPECS["nearest 3"], "nearest 3, seed b": SPECS["nearest 3"].replace("33", "43")}
-EACH, POOL, LEARNED = 100, 300, 200
+EACH, POOL, LEARNED = (100, 300), 300, 200
 GROWING, GROWN = (50, 100, 200, 300), ("clean", "JPEG 85", "JPEG 75")
-Features = Mapping[str, tuple[list[Array], ...]]
+RECIPE = recipes.load(api.FINGERPRINT)
+Known = tuple[Array, list[Array], Array]
 
 
 # As docs/attribution.md calls them.
@@ -94,36 +94,31 @@ def sampled(table: str, seed: int) -> dict[str, Array]:
     return made
 
 
-def features(stack: Array, with_content: bool = True) -> tuple[list[Array], ...]:
-    """Blocks of pictures, of their quarters and of their like with more contrast; what they show."""
-    recipe = recipes.load(api.FINGERPRINT)
-
-    def blocks(some: Array) -> list[Array]:
-        problem = Problem("attribution", images.load(some, name="bag"))
-        return pipeline.blocks(recipe, problem, Settings())
-
-    if not with_content:
-        return (blocks(stack),)
-    parts = [part.reshape(len(stack), 4, -1) for part in blocks(quarters(stack))]
-    return blocks(stack), parts, blocks(sharpened(stack)), [scenes.described(stack)]
+def features(stack: Array) -> list[Array]:
+    """The blocks of a fingerprint of some pictures."""
+    return pipeline.blocks(RECIPE, Problem("attribution", images.load(stack, name="bag")), Settings())
 
 
-def bag(known: Features, rows: Mapping[str, Array], rng: np.random.Generator) -> tuple[clusters.Bag, Array]:
-    """Mix some pictures of some generators."""
+def described(stack: Array) -> Known:
+    """Pictures, and what is known of each alone."""
+    return stack, features(stack), scenes.described(stack)
+
+
+def bag(
+    known: Mapping[str, Known], rows: Mapping[str, Array], rng: np.random.Generator, seed: int
+) -> tuple[clusters.Bag, Array]:
+    """Mix some pictures of some generators, as `whorl attribute` does once they are described."""
     truth = np.concatenate([[name] * len(taken) for name, taken in rows.items()])
     order = rng.permutation(len(truth))
-    looked = order[:300]
-
-    def column(kind: int, block: int, wanted: Array) -> Array:
-        found = np.concatenate([known[name][kind][block][taken] for name, taken in rows.items()])
-        return np.asarray(found[wanted], np.float64)
-
-    count = len(next(iter(known.values()))[0])
-    content = tuple(
-        clusters.content_of(*(column(kind, block, looked) for kind in range(3))) for block in range(count)
+    pixels = np.concatenate([known[name][0][taken] for name, taken in rows.items()])[order]
+    shown = np.concatenate([known[name][2][taken] for name, taken in rows.items()])[order]
+    blocks = tuple(
+        np.concatenate([known[name][1][block][taken] for name, taken in rows.items()])[order]
+        for block in range(len(RECIPE.chain("features")))
     )
-    blocks = tuple(column(0, block, order) for block in range(count))
-    return clusters.Bag(blocks, content, column(3, 0, order)), truth[order]
+    mixed = images.load(pixels, name="bag")
+    varied = content.content(mixed, np.arange(len(order)), blocks, RECIPE, Settings(seed=seed))
+    return clusters.Bag(blocks, varied, shown), truth[order]
 
 
 def told(mixed: clusters.Bag, count: int, seed: int) -> Array:
@@ -131,22 +126,22 @@ def told(mixed: clusters.Bag, count: int, seed: int) -> Array:
     return scenes.told(mixed, clusters.divide(mixed, seed, count)[-1], seed)[0]
 
 
-def told_apart(table: str, seed: int, change: str, names: Sequence[str]) -> dict[str, Any]:
+def told_apart(table: str, seed: int, change: str, each: int, names: Sequence[str]) -> dict[str, Any]:
     """The number is given: adjusted Rand index of a bag after one change of processing."""
     made, rng = sampled(table, seed), np.random.default_rng(seed)
-    known = {name: features(CHANGES[change](made[name][:EACH], rng)) for name in names}
-    mixed, truth = bag(known, {name: np.arange(EACH) for name in names}, rng)
-    labels = told(mixed, len(names), seed)
-    return {"change": change, "generators": len(names), "ari": adjusted_rand_index(truth, labels)}
+    known = {name: described(CHANGES[change](made[name][:each], rng)) for name in names}
+    mixed, truth = bag(known, {name: np.arange(each) for name in names}, rng, seed)
+    ari = adjusted_rand_index(truth, told(mixed, len(names), seed))
+    return {"change": change, "each": each, "generators": len(names), "ari": ari}
 
 
 def grown(table: str, seed: int, change: str) -> list[dict[str, Any]]:
     """The number is given: bags of more and more pictures of every generator."""
     made, rng = sampled(table, seed), np.random.default_rng(seed)
-    known = {name: features(CHANGES[change](made[name], rng)) for name in SPECS}
+    known = {name: described(CHANGES[change](made[name], rng)) for name in SPECS}
     rows = []
     for each in GROWING:
-        mixed, truth = bag(known, {name: np.arange(each) for name in SPECS}, rng)
+        mixed, truth = bag(known, {name: np.arange(each) for name in SPECS}, rng, seed)
         ari = adjusted_rand_index(truth, told(mixed, len(SPECS), seed))
         rows.append({"seed": seed, "change": change, "each": each, "ari": ari})
     return rows
@@ -163,20 +158,20 @@ def put_more(table: str, seeds: Sequence[int], results: Path) -> None:
 def counted(table: str, seed: int, bags: int) -> dict[str, Any]:
     """The number is not given: bags of one to six generators, of one, and of real pictures."""
     made, rng = sampled(table, seed), np.random.default_rng([seed, 1])
-    known = {name: features(stack) for name, stack in made.items() if name not in PAIR}
+    known = {name: described(stack) for name, stack in made.items() if name not in PAIR}
     names = list(SPECS)
     found = []
     for place in range(bags):
         chosen = [str(name) for name in rng.choice(names, 1 + place % 6, replace=False)]
         rows = {name: rng.permutation(POOL)[: rng.integers(100, POOL + 1)] for name in chosen}
-        mixed, truth = bag(known, rows, rng)
+        mixed, truth = bag(known, rows, rng, seed)
         divisions = clusters.divide(mixed, seed, 10)
         count = clusters.supported(divisions)
         ari = adjusted_rand_index(truth, clusters.labels_of(divisions[count - 1], len(truth)))
         found.append({"generators": chosen, "pictures": len(truth), "found": count, "ari": ari})
     whole = {}
     for name in [*names, "real"]:
-        draws = [bag(known, {name: rng.permutation(POOL)[:take]}, rng)[0] for take in (100, 150, 200)]
+        draws = [bag(known, {name: rng.permutation(POOL)[:take]}, rng, seed)[0] for take in (100, 150, 200)]
         whole[name] = [clusters.supported(clusters.divide(one, seed, 3)) for one in draws]
     return {"bags": found, "alone": whole}
 
@@ -184,14 +179,13 @@ def counted(table: str, seed: int, bags: int) -> dict[str, Any]:
 def recognised(table: str, seed: int) -> dict[str, Any]:
     """Each generator is left out in turn: known or not, for single pictures."""
     made = sampled(table, seed)
-    recipe = recipes.load(api.FINGERPRINT)
     names = list(SPECS)
     half = POOL // 3 * 2
     enrolled, held = {}, {}
     for name in names:
         shown: ImageSet = images.load(made[name][:half], name=name)
-        enrolled[name] = identification.fingerprint(name, shown, recipe, Settings())
-        held[name] = features(made[name][half:], with_content=False)[0]
+        enrolled[name] = identification.fingerprint(name, shown, RECIPE, Settings())
+        held[name] = features(made[name][half:])
     rows = []
     for left in names:
         machine = Identifier([enrolled[name] for name in names if name != left])
@@ -227,17 +221,19 @@ def main() -> None:
             jobs[kind] = {
                 "counted": pool.submit(counted, *share, chosen.bags),
                 "recognised": pool.submit(recognised, *share),
-                "changes": [pool.submit(told_apart, *share, change, list(SPECS)) for change in CHANGES],
-                "pair": pool.submit(told_apart, *share, "clean", list(PAIR)),
+                "changes": [
+                    pool.submit(told_apart, *share, *one, list(SPECS)) for one in product(CHANGES, EACH)
+                ],
+                "pair": [pool.submit(told_apart, *share, "clean", each, list(PAIR)) for each in EACH],
             }
-        content: dict[str, Any] = {"schema": "whorl.attribution-results/1", "seed": chosen.seed}
+        measured: dict[str, Any] = {"schema": "whorl.attribution-results/1", "seed": chosen.seed}
         for kind, parts in jobs.items():
-            content[kind] = {
+            measured[kind] = {
                 name: [one.result() for one in part] if isinstance(part, list) else part.result()
                 for name, part in parts.items()
             }
             sys.stderr.write(f"{kind}: done after {time.perf_counter() - started:.0f} s\n")
-    keep(content, chosen.results)
+    keep(measured, chosen.results)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Write attribution.md from what `benchmarks/attribution.py` and `attribution_networks.py` measured.
+"""Write attribution.md from what `benchmarks/attribution.py`, `_networks.py` and `_size.py` measured.
 
 `python docs/attribution.py` writes it, `python docs/attribution.py --check` says whether it is stale.
 """
@@ -20,12 +20,14 @@ PAGE = Path(__file__).with_name("attribution.md")
 PROSE = Path(__file__).with_name("attribution.md.in")
 DATA = Path(__file__).parent / "data" / "attribution.json"
 NETWORKS = DATA.with_name("attribution_networks.json")
+SIZE = DATA.with_name("attribution_size.json")
 
 
 def page(content: Mapping[str, Any]) -> str:
     """Return the whole page: the prose with every number put in."""
     kinds = {name: part for name, part in content.items() if isinstance(part, dict)}
     told = json.loads(NETWORKS.read_text(encoding="utf-8"))
+    large = json.loads(SIZE.read_text(encoding="utf-8"))
     fields = {
         "seed": content["seed"],
         "changes": changes(kinds),
@@ -34,6 +36,11 @@ def page(content: Mapping[str, Any]) -> str:
         "counts": counts(kinds),
         "bags": bags(kinds),
         "recognised": recognised(kinds),
+        "large": sizes(large),
+        "large_pictures": f"{large['pictures']:,}",
+        "large_size": large["size"],
+        "large_cores": large["cores"],
+        "large_generators": large["generators"],
         "networks": networks(told),
         "network_generators": len(told["generators"]),
         "network_each": told["each"],
@@ -45,14 +52,22 @@ def page(content: Mapping[str, Any]) -> str:
 
 
 def changes(kinds: Mapping[str, Any]) -> str:
-    """The adjusted Rand index after every change, one column for each kind of content."""
-    rows = [
-        [first["change"], *(f"{part['changes'][place]['ari']:.3f}" for part in kinds.values())]
-        for place, first in enumerate(next(iter(kinds.values()))["changes"])
-    ]
-    pair = ["two that differ in the seed of their filters only, clean"]
-    rows.append([*pair, *(f"{part['pair']['ari']:.3f}" for part in kinds.values())])
-    return table(["every picture", *kinds], rows)
+    """The adjusted Rand index after every change, by kind of content and number of pictures."""
+    sizes = list(dict.fromkeys(row["each"] for part in kinds.values() for row in part["changes"]))
+
+    def line(name: str, key: str, change: str) -> list[str]:
+        found = {
+            (kind, row["each"]): f"{row['ari']:.3f}"
+            for kind, part in kinds.items()
+            for row in part[key]
+            if row["change"] == change
+        }
+        return [name, *(found[kind, size] for kind in kinds for size in sizes)]
+
+    names = list(dict.fromkeys(row["change"] for part in kinds.values() for row in part["changes"]))
+    rows = [line(change, "changes", change) for change in names]
+    rows.append(line("two that differ in the seed of their filters only, clean", "pair", "clean"))
+    return table(["every picture", *(f"{kind}, {size} of each" for kind in kinds for size in sizes)], rows)
 
 
 def more(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -127,6 +142,21 @@ def recognised(kinds: Mapping[str, Any]) -> str:
         "enrolled called unknown at 1 %",
     ]
     return table(header, rows)
+
+
+def sizes(content: Mapping[str, Any]) -> str:
+    """Time and memory of a large bag, without the number and with it."""
+    rows = [
+        [
+            "told" if run["told"] else "estimated",
+            f"{run['minutes']:.1f}",
+            f"{run['peak_gb']:.1f}",
+            str(run["found"]),
+            f"{run['ari']:.3f}",
+        ]
+        for run in content["runs"]
+    ]
+    return table(["their number is", "minutes", "GB at most", "groups", "adjusted Rand index"], rows)
 
 
 def asked(content: Mapping[str, Any]) -> list[str]:

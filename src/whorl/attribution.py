@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from whorl import clusters, confounders, pipeline, scenes, separations
+from whorl import clusters, confounders, content, pipeline, scenes, separations
 from whorl.agreement import agreement
-from whorl.arrays import digest_of_picture
 from whorl.clusters import Part
 from whorl.evaluate import label_measures
-from whorl.fingerprints import looks, quarters, sharpened
+from whorl.fingerprints import looks
 from whorl.metrics import adjusted_rand_index
 from whorl.outcomes import Attribution, CountChoice
 from whorl.pipeline import Settings
@@ -26,7 +25,6 @@ RESAMPLES = 5
 REPEATS = 4
 FOLDS = 5
 SAMPLED = 1500
-LOOKED_AT = 300  # pictures that content is learned from
 HALF = 500  # pictures of a resample, at most
 
 
@@ -116,33 +114,9 @@ def _bag(
     images: ImageSet, order: Array, blocks: tuple[Array, ...], recipe: Recipe, settings: Settings, told: bool
 ) -> clusters.Bag:
     """What is known of the pictures, in this order; what they show is only asked where the number is told."""
-    content = _content(images, order[:LOOKED_AT], blocks, recipe, settings)
+    varied = content.content(images, order, blocks, recipe, settings)
     shown = scenes.described(images.pixels) if told else None
-    return clusters.Bag(blocks, content, shown).some(order)
-
-
-def _content(
-    images: ImageSet, rows: Array, blocks: Sequence[Array], recipe: Recipe, settings: Settings
-) -> tuple[Array, ...]:
-    """How much of every block content alone makes, from the quarters of some pictures and their like."""
-
-    def described(stack: Array, name: str) -> list[Array]:
-        digests = tuple(map(digest_of_picture, stack))
-        made = ImageSet(name, tuple(f"{place:06d}" for place in range(len(stack))), stack, digests)
-        return pipeline.blocks(recipe, Problem("attribution", made), settings)
-
-    stack = images.pixels[np.sort(rows)]
-    parts, altered = described(quarters(stack), "quarters"), described(sharpened(stack), "altered")
-    for step, block, part in zip(recipe.chain("features"), blocks, parts, strict=True):
-        if part.shape[1] != block.shape[1]:
-            raise BadInput(
-                f"{step.name} gives {block.shape[1]} numbers for a picture and {part.shape[1]} for a quarter "
-                "of it: a fingerprint needs as many at any size, leave the step out or give it a size"
-            )
-    return tuple(
-        clusters.content_of(block[np.sort(rows)], part.reshape(len(stack), 4, -1), other)
-        for block, part, other in zip(blocks, parts, altered, strict=True)
-    )
+    return clusters.Bag(blocks, varied, shown).some(order)
 
 
 def _division(divisions: list[list[Part]], where: Array, count: int) -> Array:

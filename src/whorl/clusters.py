@@ -1,8 +1,7 @@
 """Divide a bag of pictures by fingerprint: in two, and again, as long as held-out pictures fall apart too.
 
 Each part is looked at in coordinates of its own: what tells two like generators apart is lost beside what
-tells both from a third. Directions in which the quarters of one picture differ from one another, or a picture
-from itself with more contrast, show content and not who made it: they are made to count little.
+tells both from a third. Directions in which pictures of one generator differ count little (`whorl.content`).
 """
 
 from __future__ import annotations
@@ -71,17 +70,6 @@ class Part:
     def divided(self) -> bool:
         """Whether there is evidence that two generators are in it."""
         return self.divisible and self.p_value <= SIGNIFICANT and self.apart >= APART
-
-
-def content_of(whole: Array, quarters: Array, altered: Array) -> Array:
-    """Covariance (d, d) of features (m, d) that content alone makes.
-
-    From the quarters (m, 4, d) of pictures about their mean, and from the same pictures altered, (m, d).
-    """
-    within = (quarters - quarters.mean(axis=1, keepdims=True)).reshape(-1, quarters.shape[-1])
-    change = altered - whole
-    found = within.T @ within / max(len(within) * 3 / 4, 1) + change.T @ change / max(len(change), 1)
-    return np.asarray(found, np.float64)
 
 
 def divide(bag: Bag, seed: int, most: int = MOST, progress: Progress = silent) -> list[list[Part]]:

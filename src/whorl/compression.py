@@ -6,6 +6,7 @@ import numpy as np
 
 from whorl.records import Array
 
+BLOCKY = 0.25  # strength of a grid of quantised blocks; without JPEG it is about 0
 LEAST_SIDE = 24  # a smaller picture has too few blocks
 _ZERO = 0.75  # rounding to whole grey levels moves a coefficient that was 0 by less
 _STEEPEST = 16.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from whorl import peaks
-from whorl.compression import grid
+from whorl.compression import BLOCKY, grid
 from whorl.kernels.slabs import batches
 from whorl.outcomes import Cluster
 from whorl.records import Array, ImageSet
@@ -18,7 +18,6 @@ RINGS = 48
 SMALLEST = 32  # pixels that a quarter keeps, so that every feature can look at it
 GAIN = 1.4
 ASKED = 16  # pictures of a group that are asked whether they were JPEG
-BLOCKY = 0.25  # strength of a grid of quantised blocks; without JPEG it is about 0
 REACH = 32  # pixels that the autocorrelation looks away, a quarter of the picture at most
 
 

@@ -59,6 +59,8 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
                 "whorl.peaks",
                 "whorl.separations",
                 "whorl.scenes",
+                "whorl.content",
+                "whorl.standins",
                 "whorl.regrouping",
                 "whorl.agreement",
                 "whorl.forge",

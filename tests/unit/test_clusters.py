@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from whorl import clusters
-from whorl.clusters import Bag, content_of, divide, joined, labels_of, places, supported
+from whorl.clusters import Bag, divide, joined, labels_of, places, supported
+from whorl.content import content_of
 from whorl.evidence.modes import critical_width, humps, one_hump_p
 from whorl.metrics import adjusted_rand_index
 

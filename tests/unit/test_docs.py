@@ -17,7 +17,7 @@ import pytest
 from cyclopts import CycloptsError
 
 import whorl
-from whorl import attribution, clusters, conclusions, images, pipeline, recipes, steps
+from whorl import attribution, clusters, conclusions, content, images, pipeline, recipes, standins, steps
 from whorl.cli import app
 from whorl.conclusions import Rules
 from whorl.pipeline import Settings
@@ -265,7 +265,9 @@ def test_concepts_state_the_thresholds_of_the_code():
         f"at most {clusters.BLOCK_COMPONENTS} principal components",
         f"the whole is reduced to {clusters.COMPONENTS}. Otherwise",
         f"Then, {clusters.ROUNDS} times,",
-        f"up to {attribution.LOOKED_AT} pictures of the bag",
+        f"up to {content.LOOKED_AT} pictures of the bag",
+        f"So {len(standins.KINDS)} stand-ins",
+        f"learn from up to {standins.LEARNED} pictures of the bag and make up to {standins.MADE} each",
         f"{attribution.RESAMPLES} random halves of the pictures",
         f"{attribution.FOLDS} folds, {attribution.REPEATS} times",
         f"divided further, 1 to {attribution.MOST}.",
