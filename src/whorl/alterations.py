@@ -30,7 +30,7 @@ def jpeg(stack: Array, quality: int) -> Array:
 
 def noisy(stack: Array, rng: np.random.Generator, sigma: float) -> Array:
     """Add fresh Gaussian noise."""
-    return _grey(stack + rng.normal(0.0, sigma, stack.shape))
+    return grey(stack + rng.normal(0.0, sigma, stack.shape))
 
 
 def cropped(stack: Array, rng: np.random.Generator) -> Array:
@@ -55,7 +55,7 @@ def mirrored(stack: Array, rng: np.random.Generator) -> Array:
 
 def brightened(stack: Array, rng: np.random.Generator) -> Array:
     """Scale grey levels by up to a tenth."""
-    return _grey(stack * rng.uniform(0.9, 1.1, (len(stack), 1, 1)))
+    return grey(stack * rng.uniform(0.9, 1.1, (len(stack), 1, 1)))
 
 
 ALTERATIONS: Mapping[str, Alteration] = {
@@ -86,10 +86,11 @@ def known(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def altered(images: ImageSet, name: str, seed: int = 0) -> ImageSet:
     """Return the pictures after one alteration; those of more than 8 bits are rounded to 8 first."""
-    pixels = ALTERATIONS[name](_grey(images.pixels), np.random.default_rng(seed))
+    pixels = ALTERATIONS[name](grey(images.pixels), np.random.default_rng(seed))
     digests = tuple(map(digest_of_picture, pixels))
     return replace(images, name=f"{images.name}, {name}", pixels=pixels, digests=digests)
 
 
-def _grey(stack: Array) -> Array:
+def grey(stack: Array) -> Array:
+    """Round to whole grey levels of 8 bits."""
     return np.asarray(np.clip(np.rint(stack), 0, 255), np.uint8)

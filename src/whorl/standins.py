@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from whorl.alterations import jpeg
+from whorl.alterations import grey, jpeg
 from whorl.compression import BLOCKY, grid
 from whorl.forge.decoders import Decoder
 from whorl.records import Array
@@ -45,7 +45,7 @@ def standins(pixels: Array, order: Array, seed: int) -> Iterator[Array]:
     for number, kind in enumerate(KINDS):
         learned = order[rng.permutation(len(order))[:LEARNED]]
         plan = Decoder(kind.upsampling, kind.kernel, weights=int(rng.integers(2**31)))
-        fitted = plan.fit(_grey(pixels[learned, :height, :width]), seed)
+        fitted = plan.fit(grey(pixels[learned, :height, :width]), seed)
         made = fitted.sample(count, seed + number)
         yield _as_saved(made, qualities[rng.integers(0, len(qualities), count)])
 
@@ -65,7 +65,3 @@ def _as_saved(stack: Array, qualities: Array) -> Array:
     for quality in np.unique(qualities[qualities > 0]):
         made[qualities == quality] = jpeg(stack[qualities == quality], int(quality))
     return made
-
-
-def _grey(stack: Array) -> Array:
-    return np.asarray(np.clip(np.rint(stack), 0, 255), np.uint8)
