@@ -6,7 +6,8 @@ import numpy as np
 
 from whorl.records import Array
 
-BLOCKY = 0.25  # strength of a grid of quantised blocks; without JPEG it is about 0
+_BLOCKY = 0.25  # strength of a grid of quantised blocks; without JPEG it is about 0
+_USUAL = 12.0  # quantisation step of the low frequencies that JPEG's own table has at quality 50
 LEAST_SIDE = 24  # a smaller picture has too few blocks
 _ZERO = 0.75  # rounding to whole grey levels moves a coefficient that was 0 by less
 _STEEPEST = 16.0
@@ -37,6 +38,15 @@ def grid(stack: Array) -> tuple[Array, Array, Array]:
     elsewhere = np.where((down == 0) & (across == 0), 0.0, elsewhere)
     likelier = np.where((corner >= elsewhere)[:, None, None], first, second)
     return corner, elsewhere, np.asarray([_step(one) for one in likelier])
+
+
+def saved(stack: Array) -> Array:
+    """The quality with which each picture was once saved as JPEG, about; 0 where nothing is left of that."""
+    corner, elsewhere, step = grid(stack)
+    was = (np.maximum(corner, elsewhere) > _BLOCKY) & (step > 1)
+    scale = 100.0 * step / _USUAL  # per cent of the table; the two halves of the scale are libjpeg's
+    quality = np.where(scale <= 100.0, 100.0 - scale / 2, 5000.0 / scale)
+    return np.where(was, np.clip(np.rint(quality), 1, 100), 0).astype(np.int64)
 
 
 def _phase(grey: Array) -> Array:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from whorl.alterations import grey, jpeg
-from whorl.compression import BLOCKY, grid
+from whorl.compression import saved
 from whorl.forge.decoders import Decoder
 from whorl.records import Array
 
@@ -27,7 +27,6 @@ FEWEST = 25
 SIDE = 256
 LEAST = 24  # pictures of the bag, and pixels of a side, without which there are no stand-ins
 ASKED = 64  # pictures that are asked how they were saved
-USUAL = 12.0  # quantisation step of the low frequencies that JPEG's own table has at quality 50
 
 
 def standins(pixels: Array, order: Array, seed: int) -> Iterator[Array]:
@@ -48,15 +47,6 @@ def standins(pixels: Array, order: Array, seed: int) -> Iterator[Array]:
         fitted = plan.fit(grey(pixels[learned, :height, :width]), seed)
         made = fitted.sample(count, seed + number)
         yield _as_saved(made, qualities[rng.integers(0, len(qualities), count)])
-
-
-def saved(stack: Array) -> Array:
-    """The quality with which each picture was once saved as JPEG, about; 0 where nothing is left of that."""
-    corner, elsewhere, step = grid(stack)
-    was = (np.maximum(corner, elsewhere) > BLOCKY) & (step > 1)
-    scale = 100.0 * step / USUAL  # per cent of the table; the two halves of the scale are libjpeg's
-    quality = np.where(scale <= 100.0, 100.0 - scale / 2, 5000.0 / scale)
-    return np.where(was, np.clip(np.rint(quality), 1, 100), 0).astype(np.int64)
 
 
 def _as_saved(stack: Array, qualities: Array) -> Array:

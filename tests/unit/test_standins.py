@@ -8,11 +8,12 @@ import pytest
 from whorl import api, content, images, pipeline, recipes
 from whorl.alterations import jpeg
 from whorl.clusters import Bag, joined
+from whorl.compression import saved
 from whorl.content import both
 from whorl.forge.phantom import draw_hospital
 from whorl.pipeline import Settings
 from whorl.records import Array, Problem
-from whorl.standins import FEWEST, KINDS, LEAST, MADE, saved, standins
+from whorl.standins import FEWEST, KINDS, LEAST, MADE, standins
 
 
 @pytest.fixture(scope="module")
