@@ -26,7 +26,7 @@ import numpy as np
 from PIL import Image
 from saving import keep
 
-from whorl import api, clusters, content, identification, images, pipeline, recipes, scenes
+from whorl import api, clusters, content, identification, images, pipeline, recipes, regrouping, scenes
 from whorl.alterations import ALTERATIONS, Alteration
 from whorl.forge import generators
 from whorl.forge.phantom import draw_hospital
@@ -118,12 +118,12 @@ def bag(
     )
     mixed = images.load(pixels, name="bag")
     varied = content.content(mixed, np.arange(len(order)), blocks, RECIPE, Settings(seed=seed))
-    return clusters.Bag(blocks, varied, shown), truth[order]
+    return clusters.Bag(blocks, varied, scenes.main(shown)), truth[order]
 
 
 def told(mixed: clusters.Bag, count: int, seed: int) -> Array:
     """Labels when the number is given, as `whorl attribute -k`."""
-    return scenes.told(mixed, clusters.divide(mixed, seed, count)[-1], seed)[0]
+    return regrouping.regrouped(mixed, clusters.divide(mixed, seed, count)[-1], seed)
 
 
 def told_apart(table: str, seed: int, change: str, each: int, names: Sequence[str]) -> dict[str, Any]:

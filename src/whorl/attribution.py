@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from whorl import clusters, confounders, content, pipeline, scenes, separations
+from whorl import clusters, confounders, content, pipeline, regrouping, scenes, separations
 from whorl.agreement import agreement
 from whorl.clusters import Part
 from whorl.evaluate import label_measures
@@ -52,9 +52,9 @@ def attribute(
     found = clusters.supported(divisions[:MOST])
     halves = _halves(bag, found, settings)
     chosen = found if count is None else count
-    first, named = _division(divisions, where, chosen), 0
+    first = _division(divisions, where, chosen)
     if count is not None and count <= len(divisions):
-        first, named = scenes.told(bag, divisions[count - 1], settings.seed, settings.progress)
+        first = regrouping.regrouped(bag, divisions[count - 1], settings.seed, settings.progress)
     groups, confidence = _refined(where, first, settings.seed, kept=count is not None)
     numbers, sure = np.empty(len(order), np.int64), np.empty(len(order), np.float32)
     numbers[order], sure[order] = groups, confidence
@@ -73,7 +73,7 @@ def attribute(
         clusters=looks(images, names, sure),
         measures=_measures(images, names, answers, settings.seed),
         quarantined=images.quarantined,
-        notes=(*images.notes, *_carried(named)),
+        notes=images.notes,
         provenance={
             **(provenance or {}),
             **_facts(images, recipe, settings),
@@ -88,16 +88,6 @@ def attribute(
             settings.seed,
         ),
     )
-
-
-def _carried(named: int) -> list[str]:
-    """Say so where a part of the pictures was named after the rest had been divided."""
-    if not named:
-        return []
-    return [
-        f"{named} pictures show something else than most (levels of grey in large). They were named once the "
-        "others were divided: look at them first where a label matters."
-    ]
 
 
 def _check(images: ImageSet, recipe: Recipe, count: int | None, answers: Answers | None) -> None:
@@ -115,7 +105,7 @@ def _bag(
 ) -> clusters.Bag:
     """What is known of the pictures, in this order; what they show is only asked where the number is told."""
     varied = content.content(images, order, blocks, recipe, settings)
-    shown = scenes.described(images.pixels) if told else None
+    shown = scenes.main(scenes.described(images.pixels)) if told else None
     return clusters.Bag(blocks, varied, shown).some(order)
 
 
@@ -123,9 +113,7 @@ def _division(divisions: list[list[Part]], where: Array, count: int) -> Array:
     """Labels of a division into so many parts; where no part can be divided, plain Ward clusters."""
     if count <= len(divisions):
         return clusters.labels_of(divisions[count - 1], len(where))
-    from sklearn.cluster import AgglomerativeClustering
-
-    return np.asarray(AgglomerativeClustering(count).fit_predict(where))
+    return clusters.wards(where, count)
 
 
 def _refined(where: Array, labels: Array, seed: int, kept: bool) -> tuple[Array, Array]:

@@ -30,20 +30,25 @@ MOST = 20
 class Bag:
     """Features of n pictures: blocks (n, d) of fingerprint, and how much of each is content, (d, d).
 
-    `scenes` (n, q) is what they show in large, if that is known.
+    `shown` (n, q) is what they show in large, spread 1, if that is known.
     """
 
     blocks: tuple[Array, ...]
     content: tuple[Array, ...]
-    scenes: Array | None = None
+    shown: Array | None = None
 
     def __len__(self) -> int:
         return len(self.blocks[0])
 
     def some(self, rows: Array) -> Bag:
         """Return the pictures of some rows."""
-        scenes = None if self.scenes is None else self.scenes[rows]
-        return Bag(tuple(block[rows] for block in self.blocks), self.content, scenes)
+        shown = None if self.shown is None else self.shown[rows]
+        return Bag(tuple(block[rows] for block in self.blocks), self.content, shown)
+
+    @property
+    def beside(self) -> Array:
+        """What the pictures show, (n, q); q is 0 where that is not known."""
+        return np.zeros((len(self), 0)) if self.shown is None else self.shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,15 +169,20 @@ def _direction(shown: Array, groups: Array, held: Array) -> Array:
 
 def in_two(where: Array) -> Array:
     """Return two groups by Ward's linkage, (n,) of bool; the group with the fewer pictures is True."""
+    groups = wards(where, 2) == 1
+    return np.asarray(groups if 2 * groups.sum() <= len(groups) else ~groups)
+
+
+def wards(where: Array, count: int) -> Array:
+    """So many groups by Ward's linkage, (n,) of numbers from 0."""
     from sklearn.cluster import AgglomerativeClustering
 
-    groups = np.asarray(AgglomerativeClustering(2).fit_predict(where) == 1)
-    return groups if 2 * groups.sum() <= len(groups) else ~groups
+    return np.asarray(AgglomerativeClustering(count).fit_predict(where))
 
 
 def places(bag: Bag) -> Array:
     """Coordinates (n, components) that are alike in spread for pictures of one generator; float64."""
-    return _levelled(joined(bag))
+    return levelled(joined(bag))
 
 
 def joined(bag: Bag, whole: int = COMPONENTS) -> Array:
@@ -193,7 +203,7 @@ def joined(bag: Bag, whole: int = COMPONENTS) -> Array:
     return principal(np.hstack(parts), whole) if parts else np.zeros((len(bag), 1))
 
 
-def _levelled(where: Array) -> Array:
+def levelled(where: Array) -> Array:
     """Divide out the differences between nearest neighbours: mostly pictures of one generator."""
     from sklearn.neighbors import NearestNeighbors
 

@@ -1,53 +1,50 @@
 """The number of generators is told: mend a division whose cuts lie at the wrong places.
 
 Cuts from the top down never look back. One generator whose pictures vary much may have been cut while two
-like generators stayed together; then those are worth more apart, in coordinates of their own, than it is.
-Worth is what two groups gain in likelihood over one bell: n / 2 · log(1 + share · (1 - share) · gap²), with
-the gap in spreads.
+like generators stayed together. So groups are fitted to all pictures at once (`whorl.mixtures`), with what
+pictures show beside the point; and as long as it makes the pictures likelier, two groups are joined and
+another is cut instead, or two like groups are cut anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
 
-from whorl.clusters import LEAST, Bag, Part, in_two, labels_of, places
+from whorl.clusters import LEAST, Bag, Part, in_two, joined, labels_of, levelled, places
 from whorl.compare import Progress, silent
+from whorl.mixtures import STEPS, Fit, fitted, straightened
 from whorl.records import Array
 from whorl.separations import spreads_apart
 
-ROUNDS = 8  # times that two groups are joined and another is cut instead
-MARGIN = 1.05  # how much more a cut must be worth than the one that it replaces
-TRIED = 3  # of the least worthy pairs and of the worthiest cuts
-PAIRS = 10  # looked at in coordinates of their own, after a look at all in those of the bag
-LOOKED_AT = 150  # pictures of a group that worth is measured on
-PASSES = 2
-FOLDS = 5
+COMPONENTS = 60  # that groups are looked for in
+ALL = 160  # that pictures are named in at last
+PAIR = 40  # of two groups alone
+FOR_EACH = 8  # pictures for every component, at least
+ROUNDS = 8  # times that groups are cut elsewhere
+PAIRS = 30  # the likest, cut anew
+JOINED = 3  # the likest, joined while another is cut
+MARGIN = 1.05  # how much more that cut must be worth than the two apart, for pictures that it had not seen
+GLIMPSE = 12  # steps after which a proposal is judged
+GAINED = 5.0  # log-likelihood that a change must add
+LOOKED_AT = 3000  # pictures that proposals are judged on
+MEASURED = 150  # pictures of a group that worth is measured on
 
 
 def regrouped(bag: Bag, parts: list[Part], seed: int, progress: Progress = silent) -> Array:
-    """Labels (n,) of the same number of groups, cut where pictures are worth most apart."""
+    """Labels (n,) of the same number of groups, cut where pictures are likeliest, the largest first."""
     labels = labels_of(parts, len(bag))
-    if len(parts) == 1:
+    if len(parts) == 1 or not _varied(joined(bag)):
         return labels
-    search = Search(bag, places(bag), seed)
-    if not _varied(search.where):
+    some = np.sort(np.random.default_rng([seed, len(bag)]).permutation(len(bag))[:LOOKED_AT])
+    if np.bincount(labels[some], minlength=len(parts)).min() < LEAST:
         return labels
-    seen = {labels.tobytes()}
-    for done in range(ROUNDS if len(parts) > 2 else 0):
-        progress("mending", done, ROUNDS)
-        moved = next((one for one in search.moves(labels) if one.tobytes() not in seen), None)
-        if moved is None:
-            break
-        seen.add(moved.tobytes())
-        labels = moved
-    progress("mending", ROUNDS, ROUNDS)
-    for _ in range(PASSES):
-        labels = search.settled(labels)
-    return renumbered(labels)
+    begun = np.full(len(bag), -1)
+    begun[some] = Search(bag.some(some), seed).found(labels[some], progress)
+    final = fitted(_coordinates(bag, ALL), bag.beside, begun)
+    return renumbered(final.labels if final.smallest >= LEAST else labels)
 
 
 def renumbered(labels: Array) -> Array:
@@ -57,52 +54,76 @@ def renumbered(labels: Array) -> Array:
     return np.asarray(np.argsort(order)[np.searchsorted(names, labels)], np.int64)
 
 
-@dataclass(frozen=True, eq=False)
 class Search:
-    """A bag, coordinates of all its pictures (n, c), and what groups and pairs were found to be worth."""
+    """The likeliest division of a bag, from one on."""
 
-    bag: Bag
-    where: Array
-    seed: int
-    known: dict[bytes, tuple[float, Array]] = field(default_factory=dict)
+    def __init__(self, bag: Bag, seed: int) -> None:
+        self.bag, self.seed = bag, seed
+        self.where = _coordinates(bag, COMPONENTS)
+        self.cuts: dict[bytes, list[Array]] = {}
+        self.known: dict[bytes, float] = {}
+
+    def found(self, labels: Array, progress: Progress) -> Array:
+        """Labels (n,) that no join, cut or new cut makes likelier."""
+        best, likelihood = labels, -np.inf
+        begun = self._tried(labels)
+        if begun.smallest >= LEAST:
+            best, likelihood = begun.labels, begun.likelihood
+        seen: set[bytes] = set()
+        for done in range(ROUNDS):
+            progress("mending", done, ROUNDS)
+            moves = [one for one in self.moves(best) if one.tobytes() not in seen]
+            seen.update(one.tobytes() for one in moves)
+            glimpsed = [self._tried(one, GLIMPSE) for one in moves]
+            able = [one for one in glimpsed if one.smallest >= LEAST]
+            if not able:
+                break
+            again = self._tried(max(able, key=lambda one: one.likelihood).labels)
+            if again.smallest < LEAST or again.likelihood <= likelihood + GAINED:
+                break
+            best, likelihood = again.labels, again.likelihood
+        progress("mending", ROUNDS, ROUNDS)
+        return best
+
+    def _tried(self, labels: Array, steps: int = STEPS) -> Fit:
+        return fitted(self.where, self.bag.beside, labels, steps)
 
     def moves(self, labels: Array) -> Iterator[Array]:
-        """Labels with one pair joined and another group cut, the most promising first."""
-        rows = {name: np.flatnonzero(labels == name) for name in np.unique(labels)}
-        joins = self._joins(labels)
-        cuts = sorted(((self._cut(rows[name]), name) for name in rows), key=lambda one: -one[0][0])
-        for kept, one, two in joins[:TRIED]:
-            for (gained, side), name in cuts[:TRIED]:
-                if name in (one, two) or gained <= MARGIN * kept:
-                    continue
+        """Other labels (n,): like groups cut anew, or joined with another one cut instead."""
+        rows = [np.flatnonzero(labels == group) for group in range(int(labels.max()) + 1)]
+        like = self._likest(labels)
+        for one, two in like[:PAIRS]:
+            both = np.sort(np.concatenate([rows[one], rows[two]]))
+            for second in self._cut(both):
                 moved = labels.copy()
-                moved[rows[two]] = one
-                moved[rows[name][side]] = two
-                yield renumbered(self._agreed(moved))
+                moved[both] = np.where(second, one, two)
+                yield moved
+        for one, two in like[:JOINED]:
+            kept = self._joint(rows[one], rows[two]) * MARGIN
+            for group, own in enumerate(rows):
+                for second in self._cut(own) if group not in (one, two) else []:
+                    if self._worth(own) < kept:
+                        continue
+                    moved = labels.copy()
+                    moved[rows[two]] = one
+                    moved[own[second]] = two
+                    yield moved
 
-    def settled(self, labels: Array) -> Array:
-        """Give every picture of two near groups the one that a classifier in their own coordinates names."""
-        for _, one, two in self._joins(labels):
-            rows = np.flatnonzero((labels == one) | (labels == two))
-            second = labels[rows] == two
-            where = places(self.bag.some(rows))
-            if min(second.sum(), (~second).sum()) < LEAST or not _varied(where):
-                continue
-            again = _cross_named(where, second.astype(np.int64), self.seed) == 1
-            if min(again.sum(), (~again).sum()) >= LEAST:
-                labels = labels.copy()
-                labels[rows] = np.where(again, two, one)
-        return labels
+    def _likest(self, labels: Array) -> list[tuple[int, int]]:
+        """Pairs of groups, first those that would lose the least as one."""
+        straight = straightened(self.where, self.bag.beside, labels)
+        sizes = np.bincount(labels)
+        means = np.stack([straight[labels == group].mean(axis=0) for group in range(len(sizes))])
+        apart = straight - means[labels]
+        spread = apart.T @ apart / len(labels)
+        spread += (1e-3 * np.trace(spread) / len(spread) + 1e-12) * np.eye(len(spread))
+        turned = means @ np.linalg.inv(np.linalg.cholesky(spread)).T
 
-    def _joins(self, labels: Array) -> list[tuple[float, int, int]]:
-        """The pairs of groups that might be one and what they are worth apart, the least first."""
-        rows = {int(name): np.flatnonzero(labels == name) for name in np.unique(labels)}
-        first = [
-            (_plainly_worth(self.where[rows[one]], self.where[rows[two]]), one, two)
-            for one, two in combinations(rows, 2)
-        ]
-        near = sorted(first)[:PAIRS]
-        return sorted((self._joint(rows[one], rows[two]), one, two) for _, one, two in near)
+        def lost(one: int, two: int) -> float:
+            gap = float(((turned[one] - turned[two]) ** 2).sum())
+            return float(sizes[one] * sizes[two] / (sizes[one] + sizes[two]) * np.log1p(gap / 4))
+
+        return sorted(combinations(range(len(sizes)), 2), key=lambda pair: lost(*pair))
 
     def _joint(self, one: Array, two: Array) -> float:
         """What is lost if two groups become one."""
@@ -110,43 +131,54 @@ class Search:
         if key not in self.known:
             some = [_spaced(rows) for rows in (one, two)]
             second = np.repeat([False, True], [len(rows) for rows in some])
-            gap = 0.0
             where = places(self.bag.some(np.concatenate(some)))
-            if min(map(len, some)) >= LEAST and _varied(where):
-                gap = spreads_apart(where, second, self.seed)
-            self.known[key] = worth(len(one), len(two), gap), second
-        return self.known[key][0]
-
-    def _cut(self, rows: Array) -> tuple[float, Array]:
-        """What is gained if a group becomes two, and which of its pictures are the second, (n,) of bool."""
-        key = rows.tobytes()
-        if key not in self.known:
-            self.known[key] = self._halved(rows)
+            gap = spreads_apart(where, second, self.seed) if _varied(where) else 0.0
+            self.known[key] = worth(len(one), len(two), gap)
         return self.known[key]
 
-    def _halved(self, rows: Array) -> tuple[float, Array]:
-        nothing = 0.0, np.zeros(len(rows), np.bool_)
-        if len(rows) < 2 * LEAST:
-            return nothing
+    def _worth(self, rows: Array) -> float:
+        """What is gained if a group becomes two, where pictures are judged that the cut had not seen."""
+        key = rows.tobytes()
+        if key not in self.known:
+            self.known[key] = self._halved(rows) if len(rows) >= 2 * LEAST else 0.0
+        return self.known[key]
+
+    def _halved(self, rows: Array) -> float:
         where = places(self.bag.some(rows))
         if not _varied(where):
-            return nothing
+            return 0.0
         second = in_two(where)
-        if second.sum() < LEAST:
-            return nothing
         order = np.random.default_rng([self.seed, len(rows)]).permutation(len(rows))
         halves = order[: len(rows) // 2], order[len(rows) // 2 :]
         gaps = [_seen_apart(where[shown], where[held]) for shown, held in (halves, halves[::-1])]
-        return worth(int(second.sum()), int((~second).sum()), float(np.mean(gaps))), second
+        return worth(int(second.sum()), int((~second).sum()), float(np.mean(gaps)))
 
-    def _agreed(self, labels: Array) -> Array:
-        """Give every picture the group that a classifier of all groups names, if every group remains."""
-        for _ in range(PASSES):
-            again = _cross_named(self.where, labels, self.seed)
-            if np.bincount(again, minlength=int(labels.max()) + 1)[np.unique(labels)].min() < LEAST:
-                break
-            labels = again
-        return labels
+    def _cut(self, rows: Array) -> list[Array]:
+        """Ways to make two groups of some pictures, in coordinates of their own; (m,) of bool."""
+        key = rows.tobytes()
+        if key not in self.cuts:
+            self.cuts[key] = list(self._cut_anew(rows)) if len(rows) >= 2 * LEAST else []
+        return self.cuts[key]
+
+    def _cut_anew(self, rows: Array) -> Iterator[Array]:
+        bag = self.bag.some(rows)
+        where = _coordinates(bag, PAIR)
+        if not _varied(where):
+            return
+        yield in_two(places(bag))
+        straight = straightened(where, bag.beside, np.zeros(len(rows), np.int64))
+        begun = in_two(levelled(straight)).astype(np.int64)
+        yield fitted(straight, bag.beside, begun).labels == 1
+
+
+def _coordinates(bag: Bag, most: int) -> Array:
+    """As many components as the pictures allow."""
+    return joined(bag, int(np.clip(len(bag) // FOR_EACH, 2, most)))
+
+
+def _varied(where: Array) -> bool:
+    """Whether pictures differ enough to be divided."""
+    return len(np.unique(where.round(9), axis=0)) > LEAST
 
 
 def worth(one: int, two: int, gap: float) -> float:
@@ -155,21 +187,9 @@ def worth(one: int, two: int, gap: float) -> float:
     return float(count / 2 * np.log1p(one * two / count**2 * gap**2))
 
 
-def _varied(where: Array) -> bool:
-    """Whether pictures differ enough for a classifier."""
-    return len(np.unique(where.round(9), axis=0)) > LEAST
-
-
-def _plainly_worth(one: Array, two: Array) -> float:
-    """What two groups are worth along the line through their means."""
-    line = two.mean(axis=0) - one.mean(axis=0)
-    spread = np.sqrt(((one @ line).var() + (two @ line).var()) / 2)
-    return worth(len(one), len(two), float(line @ line) / max(float(spread), 1e-12))
-
-
 def _spaced(rows: Array) -> Array:
     """Some pictures of a group, evenly taken."""
-    return rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).round().astype(np.int64))]
+    return rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MEASURED)).round().astype(np.int64))]
 
 
 def _seen_apart(shown: Array, held: Array) -> float:
@@ -185,19 +205,3 @@ def _seen_apart(shown: Array, held: Array) -> float:
     if min(len(one), len(two)) < LEAST // 3:
         return 0.0
     return float((one.mean() - two.mean()) / max(float(np.sqrt((one.var() + two.var()) / 2)), 1e-12))
-
-
-def _cross_named(where: Array, labels: Array, seed: int) -> Array:
-    """The group of every picture for a classifier that never saw it; all groups are as likely before."""
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-    from sklearn.model_selection import StratifiedKFold
-
-    names, sizes = np.unique(labels, return_counts=True)
-    if sizes.min() < FOLDS:
-        return labels
-    again = np.empty_like(labels)
-    equal = np.full(len(names), 1 / len(names))
-    for shown, held in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(where, labels):
-        model = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto", priors=equal)
-        again[held] = model.fit(where[shown], labels[shown]).predict(where[held])
-    return again

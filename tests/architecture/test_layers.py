@@ -62,6 +62,7 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
                 "whorl.content",
                 "whorl.standins",
                 "whorl.regrouping",
+                "whorl.mixtures",
                 "whorl.agreement",
                 "whorl.forge",
                 "whorl.executors",

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from whorl.agreement import agreement
-from whorl.clusters import Bag, Part, divide
+from whorl.clusters import Bag, Part, divide, labels_of
 from whorl.metrics import adjusted_rand_index
 from whorl.regrouping import regrouped, renumbered, worth
 from whorl.report.attribution_view import agreement_lines
+from whorl.scenes import main
 
 
 def bag_of(*blocks: np.ndarray) -> Bag:
@@ -51,6 +52,47 @@ def test_a_right_division_stays_and_the_same_question_has_the_same_answer():
     assert adjusted_rand_index(truth, found) > 0.95
     np.testing.assert_array_equal(found, regrouped(bag, parts_of(truth), seed=0))
     assert adjusted_rand_index(truth, regrouped(bag, divide(bag, 0, 4)[-1], seed=0)) > 0.95
+
+
+def kinds(seed: int, rare: np.ndarray) -> np.ndarray:
+    """What pictures of two kinds show."""
+    rng = np.random.default_rng([seed, 1])
+    return main(rng.standard_normal((len(rare), 5)) + 8 * np.outer(rare, [1, 1, 0.5, 1, 0]))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_what_is_shown_is_beside_the_point(seed):
+    """A fifth of every generator's pictures lies elsewhere and nearer to those of the others."""
+    rng = np.random.default_rng(seed)
+    truth = np.repeat(np.arange(4), 75)
+    rare = np.arange(300) % 5 == 0
+    place = np.eye(4, 8)[truth] * 30
+    place[rare] *= 0.6
+    place[rare, 6:] += 25
+    block = place + rng.standard_normal(place.shape) * np.where(rare, 0.6, 1.0)[:, None] * 1.5
+    blind = bag_of(block @ np.linalg.qr(rng.standard_normal((8, 8)))[0])
+    order = rng.permutation(300)
+    bag = Bag(blind.blocks, blind.content, kinds(seed, rare)).some(order)
+    parts = divide(bag, 0, 4)[-1]
+    assert adjusted_rand_index(truth[order], regrouped(bag, parts, 0)) > 0.97
+    assert adjusted_rand_index(truth[order], regrouped(blind.some(order), parts, 0)) < 0.8
+
+
+@pytest.mark.parametrize("seed", [5, 6, 7])
+def test_a_generator_that_shows_something_else_is_not_mixed_with_the_others(seed):
+    rng = np.random.default_rng(seed)
+    truth = rng.permutation(np.repeat(np.arange(4), 75))
+    plain = bag_of(np.eye(4, 8)[truth] * 12 + rng.standard_normal((300, 8)))
+    bag = Bag(plain.blocks, plain.content, kinds(seed, truth == 3))
+    assert adjusted_rand_index(truth, regrouped(bag, divide(bag, 0, 4)[-1], 0)) > 0.97
+
+
+def test_groups_too_small_for_a_look_at_some_pictures_are_left_alone(monkeypatch):
+    bag, truth = planted(2)
+    monkeypatch.setattr("whorl.regrouping.LOOKED_AT", 40)
+    np.testing.assert_array_equal(regrouped(bag, parts_of(truth), 0), labels_of(parts_of(truth), len(truth)))
+    monkeypatch.setattr("whorl.regrouping.LOOKED_AT", 120)
+    assert adjusted_rand_index(truth, regrouped(bag, parts_of(truth), 0)) > 0.95
 
 
 def test_one_part_and_pictures_that_do_not_differ_are_left_alone():
