@@ -180,7 +180,6 @@ def test_a_further_step_is_one_more_block_beside_the_recipes_own(mixture):
     assert len(found.separations[0].blocks) == len(RECIPE.chain("features")) + 1
 
 
-@pytest.mark.xfail(strict=True, reason="with the number told, a step added to see brightness is not heard")
 def test_a_further_step_can_tell_apart_what_the_recipe_does_not_see():
     """Pictures that differ in brightness only: local patterns see nothing, a further block does."""
     random = np.random.default_rng(5)
