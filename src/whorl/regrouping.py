@@ -3,12 +3,13 @@
 Cuts from the top down never look back. One generator whose pictures vary much may have been cut while two
 like generators stayed together. So groups are fitted to all pictures at once (`whorl.mixtures`), with what
 pictures show beside the point; and as long as it makes the pictures likelier, two groups are joined and
-another is cut instead, or two like groups are cut anew.
+another is cut instead, or two like groups are cut anew. Where a cut is worth clearly more for held-out
+pictures than what it replaces, that decides: two odd halves of one generator can be likelier than two alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -24,10 +25,15 @@ COMPONENTS = 60  # that groups are looked for in
 ALL = 160  # that pictures are named in at last
 PAIR = 40  # of two groups alone
 FOR_EACH = 8  # pictures for every component, at least
-ROUNDS = 8  # times that groups are cut elsewhere
+BEGINNINGS = 12  # coordinates along which a cut is begun
+NARROW = 20  # coordinates in which beginnings are compared
+CUTS = 2  # ways to cut the same pictures, the likeliest
+SAME = 0.98  # share of pictures that two ways have in common if they are one
+ROUNDS = 10  # times that groups are cut elsewhere
 PAIRS = 30  # the likest, cut anew
 JOINED = 3  # the likest, joined while another is cut
-MARGIN = 1.05  # how much more that cut must be worth than the two apart, for pictures that it had not seen
+MARGIN = 1.05  # how many times that cut must be worth what the two are apart, for pictures held out
+CLEAR = 1.25  # the same, where the cut is made though all pictures together become no likelier
 GLIMPSE = 12  # steps after which a proposal is judged
 GAINED = 5.0  # log-likelihood that a change must add
 LOOKED_AT = 3000  # pictures that proposals are judged on
@@ -62,35 +68,46 @@ def renumbered(labels: Array) -> Array:
 
 
 class Search:
-    """The likeliest division of a bag, from one on."""
+    """The best division of a bag, from one on."""
 
     def __init__(self, bag: Bag, seed: int) -> None:
         self.bag, self.seed = bag, seed
         self.where = _coordinates(bag, COMPONENTS)
         self.cuts: dict[bytes, list[Array]] = {}
         self.known: dict[bytes, float] = {}
+        self.seen: set[bytes] = set()
 
     def found(self, labels: Array, progress: Progress) -> Array:
-        """Labels (n,) that no join, cut or new cut makes likelier."""
+        """Labels (n,) that no new cut, and no join with a cut elsewhere, makes better."""
         best, likelihood = labels, -np.inf
         begun = self._tried(labels)
         if begun.smallest >= LEAST:
             best, likelihood = begun.labels, begun.likelihood
-        seen: set[bytes] = set()
         for done in range(ROUNDS):
             progress("mending", done, ROUNDS)
-            moves = [one for one in self.moves(best) if one.tobytes() not in seen]
-            seen.update(one.tobytes() for one in moves)
-            glimpsed = [self._tried(one, GLIMPSE) for one in moves]
-            able = [one for one in glimpsed if one.smallest >= LEAST]
-            if not able:
+            better = self._better(best, likelihood)
+            if better is None:
                 break
-            again = self._tried(max(able, key=lambda one: one.likelihood).labels)
-            if again.smallest < LEAST or again.likelihood <= likelihood + GAINED:
-                break
-            best, likelihood = again.labels, again.likelihood
+            best, likelihood = better.labels, better.likelihood
         progress("mending", ROUNDS, ROUNDS)
         return best
+
+    def _better(self, labels: Array, likelihood: float) -> Fit | None:
+        """The likeliest division one move on; if it is no likelier, one that is worth clearly more."""
+        glimpsed = []
+        for moved, gained in self.moves(labels):
+            if moved.tobytes() not in self.seen:
+                self.seen.add(moved.tobytes())
+                glimpsed.append((self._tried(moved, GLIMPSE), gained))
+        able = [one for one in glimpsed if one[0].smallest >= LEAST]
+        if not able:
+            return None
+        again = self._tried(max(able, key=lambda one: one[0].likelihood)[0].labels)
+        if again.smallest >= LEAST and again.likelihood > likelihood + GAINED:
+            return again
+        most, gained = max(able, key=lambda one: one[1])
+        again = self._tried(most.labels)
+        return again if gained >= CLEAR and again.smallest >= LEAST else None
 
     def evident(self, labels: Array) -> bool:
         """Whether the two groups least alike are two once what is shown is left out, for pictures held out.
@@ -107,8 +124,11 @@ class Search:
     def _tried(self, labels: Array, steps: int = STEPS) -> Fit:
         return fitted(self.where, self.bag.beside, labels, steps)
 
-    def moves(self, labels: Array) -> Iterator[Array]:
-        """Other labels (n,): like groups cut anew, or joined with another one cut instead."""
+    def moves(self, labels: Array) -> Iterator[tuple[Array, float]]:
+        """Other labels (n,): like groups cut anew, or joined with another one cut instead.
+
+        With each how many times that cut is worth what the two are apart, for pictures held out; 0 without.
+        """
         rows = [np.flatnonzero(labels == group) for group in range(int(labels.max()) + 1)]
         like = self._likest(labels)
         for one, two in like[:PAIRS]:
@@ -116,17 +136,17 @@ class Search:
             for second in self._cut(both):
                 moved = labels.copy()
                 moved[both] = np.where(second, one, two)
-                yield moved
+                yield moved, 0.0
         for one, two in like[:JOINED]:
-            kept = self._joint(rows[one], rows[two]) * MARGIN
+            kept = max(self._apart(rows[one], rows[two]), 1e-9)
             for group, own in enumerate(rows):
                 for second in self._cut(own) if group not in (one, two) else []:
-                    if self._worth(own) < kept:
-                        continue
-                    moved = labels.copy()
-                    moved[rows[two]] = one
-                    moved[own[second]] = two
-                    yield moved
+                    gained = self._apart(own[~second], own[second]) / kept
+                    if gained >= MARGIN:
+                        moved = labels.copy()
+                        moved[rows[two]] = one
+                        moved[own[second]] = two
+                        yield moved, gained
 
     def _likest(self, labels: Array) -> list[tuple[int, int]]:
         """Pairs of groups, first those that would lose the least as one."""
@@ -144,50 +164,59 @@ class Search:
 
         return sorted(combinations(range(len(sizes)), 2), key=lambda pair: lost(*pair))
 
-    def _joint(self, one: Array, two: Array) -> float:
-        """What is lost if two groups become one."""
+    def _apart(self, one: Array, two: Array) -> float:
+        """What two groups are worth, against one of them all, for pictures held out."""
         key = one.tobytes() + b"|" + two.tobytes()
         if key not in self.known:
             some = [_spaced(rows) for rows in (one, two)]
             second = np.repeat([False, True], [len(rows) for rows in some])
-            where = places(self.bag.some(np.concatenate(some)))
+            bag = self.bag.some(np.concatenate(some))
+            where = levelled(straightened(joined(bag), bag.beside, second.astype(np.int64)))
             gap = spreads_apart(where, second, self.seed) if _varied(where) else 0.0
             self.known[key] = worth(len(one), len(two), gap)
         return self.known[key]
 
-    def _worth(self, rows: Array) -> float:
-        """What is gained if a group becomes two, where pictures are judged that the cut had not seen."""
-        key = rows.tobytes()
-        if key not in self.known:
-            self.known[key] = self._halved(rows) if len(rows) >= 2 * LEAST else 0.0
-        return self.known[key]
-
-    def _halved(self, rows: Array) -> float:
-        where = places(self.bag.some(rows))
-        if not _varied(where):
-            return 0.0
-        second = in_two(where)
-        order = np.random.default_rng([self.seed, len(rows)]).permutation(len(rows))
-        halves = order[: len(rows) // 2], order[len(rows) // 2 :]
-        gaps = [_seen_apart(where[shown], where[held]) for shown, held in (halves, halves[::-1])]
-        return worth(int(second.sum()), int((~second).sum()), float(np.mean(gaps)))
-
     def _cut(self, rows: Array) -> list[Array]:
-        """Ways to make two groups of some pictures, in coordinates of their own; (m,) of bool."""
+        """The likeliest ways to make two groups of some pictures, (m,) of bool."""
         key = rows.tobytes()
         if key not in self.cuts:
-            self.cuts[key] = list(self._cut_anew(rows)) if len(rows) >= 2 * LEAST else []
+            self.cuts[key] = _cut_in_two(self.bag.some(rows)) if len(rows) >= 2 * LEAST else []
         return self.cuts[key]
 
-    def _cut_anew(self, rows: Array) -> Iterator[Array]:
-        bag = self.bag.some(rows)
-        where = _coordinates(bag, PAIR)
-        if not _varied(where):
-            return
-        yield in_two(places(bag))
-        straight = straightened(where, bag.beside, np.zeros(len(rows), np.int64))
-        begun = in_two(levelled(straight)).astype(np.int64)
-        yield fitted(straight, bag.beside, begun).labels == 1
+
+def _cut_in_two(bag: Bag) -> list[Array]:
+    """Ways to make two groups, the likeliest first, in coordinates of these pictures alone.
+
+    Begun by Ward's groups and in the middle of each main coordinate: from one beginning two like groups are
+    rarely found.
+    """
+    where = _coordinates(bag, PAIR)
+    if not _varied(where):
+        return []
+    straight = straightened(where, bag.beside, np.zeros(len(bag), np.int64))
+    level = levelled(straight)
+    begun = [in_two(places(bag)), in_two(level)]
+    begun += [line > np.median(line) for line in level.T[:BEGINNINGS]]
+    glimpsed = [
+        fitted(level[:, :NARROW], bag.beside, one.astype(np.int64), GLIMPSE) for one in begun if one.any()
+    ]
+    found: list[Fit] = []
+    for glimpse in _likeliest(glimpsed):
+        if len(found) > CUTS:
+            break
+        if not any(_same(glimpse.labels, other.labels) for other in found):
+            found.append(fitted(straight, bag.beside, glimpse.labels))
+    return [fit.labels == 1 for fit in _likeliest(found)[:CUTS]]
+
+
+def _likeliest(fits: Sequence[Fit]) -> list[Fit]:
+    """The likeliest first; without those of which a group has next to no pictures."""
+    return sorted((fit for fit in fits if fit.smallest >= LEAST), key=lambda fit: -fit.likelihood)
+
+
+def _same(one: Array, other: Array) -> bool:
+    """Whether two ways of making two groups are next to the same, whichever is called first."""
+    return abs(float((one == other).mean()) - 0.5) > SAME / 2
 
 
 def _coordinates(bag: Bag, most: int) -> Array:
@@ -209,18 +238,3 @@ def worth(one: int, two: int, gap: float) -> float:
 def _spaced(rows: Array) -> Array:
     """Some pictures of a group, evenly taken."""
     return rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MEASURED)).round().astype(np.int64))]
-
-
-def _seen_apart(shown: Array, held: Array) -> float:
-    """Spreads between the two groups of held-out pictures, along the direction that divides others."""
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-
-    groups = in_two(shown)
-    if groups.sum() < LEAST // 3:
-        return 0.0
-    model = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto").fit(shown, groups)
-    along = np.asarray(model.decision_function(held))
-    one, two = along[along > 0], along[along <= 0]
-    if min(len(one), len(two)) < LEAST // 3:
-        return 0.0
-    return float((one.mean() - two.mean()) / max(float(np.sqrt((one.var() + two.var()) / 2)), 1e-12))

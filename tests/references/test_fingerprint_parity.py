@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from skimage.feature import local_binary_pattern
 
-from whorl.features.cooccurrence import FLOOR, LINES, SQUARES, evened, residuals
+from whorl.features.cooccurrence import evened, residuals
 from whorl.features.frequency import radial_spectrum, spectrum
 from whorl.features.residual import high_pass, predictor
 from whorl.features.texture import lbp
+from whorl.features.upsampling import SMALL, phases
 from whorl.forge.phantom import draw_hospital
+from whorl.kernels.differences import FLOOR, LINES, SQUARES
 
 PICTURES = draw_hospital(patients=3, slices=1, size=64, seed=3).pixels[:, :60, :45]
 TURNS = [(mirrored, turn) for mirrored in (False, True) for turn in range(4)]
@@ -183,6 +185,39 @@ def test_evened_cooccurrences_are_the_counts_of_a_plain_walk(order, around, step
     picture = PICTURES[0, 6:38, 9:34]
     found = evened(picture[None], order, around, step, scale)[0]
     np.testing.assert_allclose(found, plain_evened(picture, order, around, step, scale), atol=1e-6)
+
+
+def plain_phases(picture, around):
+    """Means of every second row and column of residuals beside those around, one window at a time."""
+    values, reach = [], around // 2
+
+    def contrasts(plane):
+        corners = [[plane[down::2, across::2].mean() for across in (0, 1)] for down in (0, 1)]
+        signs = ((1, 1, -1, -1), (1, -1, 1, -1), (1, -1, -1, 1))
+        return np.asarray([abs(np.dot(np.ravel(corners), sign)) for sign in signs])
+
+    for kernel in (*(np.asarray([line]) for line in LINES), *(np.asarray(square) for square in SQUARES)):
+        measured = []
+        for whole in (picture, picture.T):  # a filter across is the filter along, of the turned picture
+            windows = np.lib.stride_tricks.sliding_window_view(whole.astype(np.int64), kernel.shape)
+            plane = np.abs((windows * kernel).sum(axis=(2, 3)))
+            near = [
+                plane[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1].mean()
+                for y, x in np.ndindex(plane.shape)
+            ]
+            beside = plane / (np.reshape(near, plane.shape) + FLOOR * np.abs(kernel).max())
+            measured.append([contrasts(beside), contrasts((plane == 0).astype(float))])
+        if len(kernel) == 1:
+            values += list(np.sum(measured, axis=0).ravel())
+        else:
+            values += [number for rows, columns, checks in measured[0] for number in (rows + columns, checks)]
+    return np.log(np.asarray(values) + SMALL)
+
+
+@pytest.mark.parametrize(("around", "height", "width"), [(9, 32, 25), (5, 31, 24), (41, 17, 16)])
+def test_phases_are_the_means_of_a_plain_walk(around, height, width):
+    picture = PICTURES[0, 6 : 6 + height, 9 : 9 + width]
+    np.testing.assert_allclose(phases(picture[None], around)[0], plain_phases(picture, around), atol=1e-5)
 
 
 @pytest.mark.parametrize("points", [4, 8, 12, 16, 24])

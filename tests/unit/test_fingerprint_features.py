@@ -12,6 +12,7 @@ from whorl.features.cooccurrence import evened, residuals
 from whorl.features.frequency import radial_spectrum, spectrum
 from whorl.features.residual import predictor
 from whorl.features.texture import lbp
+from whorl.features.upsampling import phases
 from whorl.forge.phantom import draw_hospital
 from whorl.records import BadInput
 
@@ -29,12 +30,15 @@ BLOCKS = {
     "co-occurrence in grey levels": partial(residuals, relative=False),
     "evened co-occurrence": evened,
     "coarse evened co-occurrence": partial(evened, scale=2),
+    "even and odd rows": phases,
     "symmetric patterns": partial(lbp, method="symmetric"),
     "wide symmetric patterns": partial(lbp, radius=2.0, method="symmetric"),
     "sixteen symmetric patterns": partial(lbp, points=16, radius=2.0, method="symmetric"),
 }
 # Whole-number arithmetic: exactly the same after any flip or turn.
 EXACT = [name for name in BLOCKS if "occurrence" in name or "patterns" in name]
+# These pictures were not doubled: what even and odd rows differ in is chance.
+OF_GRAIN = [name for name in BLOCKS if name != "even and odd rows"]
 
 
 def grain(count, seed, along, across):
@@ -67,14 +71,14 @@ def test_flips_and_quarter_turns_change_nothing(name, shape):
             np.testing.assert_allclose(changed, found, rtol=2e-4, atol=2e-4)
 
 
-@pytest.mark.parametrize("name", BLOCKS)
+@pytest.mark.parametrize("name", OF_GRAIN)
 def test_a_shift_and_a_crop_change_little(name):
     found = BLOCKS[name](PICTURES)
     assert moved(BLOCKS[name](PICTURES[:, 1:, 1:]), BLOCKS[name](PICTURES[:, :-1, :-1])) < 0.12
     assert moved(found, BLOCKS[name](PICTURES[:, 5:-3, 2:-6])) < 0.35
 
 
-@pytest.mark.parametrize("name", BLOCKS)
+@pytest.mark.parametrize("name", OF_GRAIN)
 def test_grain_tells_generators_apart_whatever_is_shown(name):
     one, other = (
         BLOCKS[name](grain(8, seed, *widths)) for seed, widths in ((1, (0.5, 0.5)), (2, (0.9, 0.9)))
@@ -82,6 +86,23 @@ def test_grain_tells_generators_apart_whatever_is_shown(name):
     gap = np.abs(one.mean(axis=0) - other.mean(axis=0))
     within = np.sqrt((one.var(axis=0) + other.var(axis=0)) / 2)
     assert (gap / np.maximum(within, 1e-6)).max() > 4
+
+
+def doubled(count, seed):
+    """Pictures whose grain was made half as large and doubled pixel by pixel."""
+    rng = np.random.default_rng(seed)
+    content = gaussian_filter(rng.standard_normal((count, 96, 96)), (0, 8, 8)) * 600
+    fine = gaussian_filter(rng.standard_normal((count, 48, 48)), (0, 0.5, 0.5)).repeat(2, 1).repeat(2, 2)
+    return np.clip(np.rint(120 + content + 4 * fine / fine.std()), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("part", [np.s_[:, :, :], np.s_[:, 3:-2, 1:]])
+def test_even_and_odd_rows_differ_where_pictures_were_doubled_and_nowhere_else(part):
+    fine, coarse, other = (
+        phases(stack[part]) for stack in (grain(8, 1, 0.5, 0.5), grain(8, 2, 0.9, 0.9), doubled(8, 3))
+    )
+    made, chance = ((one - fine).mean(axis=0) for one in (other, coarse))
+    assert made.max() > 3 * np.abs(chance).max()
 
 
 @pytest.mark.parametrize("name", ["predictor", "spectrum", "co-occurrence", "symmetric patterns"])
@@ -131,6 +152,7 @@ def test_an_empty_picture_has_features_too(name):
         (residuals, 4),
         (evened, 6),
         (partial(evened, scale=2), 13),
+        (phases, 15),
         (partial(lbp, radius=3.0, method="symmetric"), 8),
     ],
 )
@@ -150,6 +172,7 @@ def test_pictures_that_are_too_small_are_refused_in_one_line(block, size):
         (partial(evened, order=6), "give 1 to 5"),
         (partial(evened, step=0.0), "give a number above 0"),
         (partial(evened, around=8), "give an odd number"),
+        (partial(phases, around=8), "give an odd number"),
         (partial(lbp, points=6, method="symmetric"), "4, 8, 12 or 16"),
     ],
 )

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from whorl.agreement import agreement
-from whorl.clusters import Bag, Part, divide, labels_of
+from whorl.clusters import Bag, Part, divide, in_two, joined, labels_of, places
 from whorl.metrics import adjusted_rand_index
+from whorl.mixtures import fitted
 from whorl.regrouping import regrouped, renumbered, worth
 from whorl.report.attribution_view import agreement_lines
 from whorl.scenes import main
@@ -85,6 +86,40 @@ def test_a_generator_that_shows_something_else_is_not_mixed_with_the_others(seed
     plain = bag_of(np.eye(4, 8)[truth] * 12 + rng.standard_normal((300, 8)))
     bag = Bag(plain.blocks, plain.content, kinds(seed, truth == 3))
     assert adjusted_rand_index(truth, regrouped(bag, divide(bag, 0, 4)[-1], 0)) > 0.97
+
+
+def turned(block: np.ndarray, rng: np.random.Generator) -> Bag:
+    return bag_of(block @ np.linalg.qr(rng.standard_normal((block.shape[1],) * 2))[0])
+
+
+@pytest.mark.parametrize("share", [0.5, 0.3])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_two_like_groups_are_found_though_wards_linkage_does_not(seed, share):
+    """They lie apart in one direction of thirty, and pictures of both vary more in six others."""
+    rng = np.random.default_rng(seed)
+    truth = rng.random(200) < share
+    block = rng.standard_normal((200, 30)) * np.where(np.arange(30) < 6, 3.0, 1.0)
+    block[:, 10] += 5 * truth
+    bag = turned(block, rng)
+    assert adjusted_rand_index(truth, in_two(places(bag))) < 0.8
+    parts = parts_of(in_two(places(bag)))
+    assert adjusted_rand_index(truth, regrouped(bag, parts, 0)) > 0.85
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3])
+def test_two_odd_halves_of_one_generator_do_not_stay_apart_at_the_cost_of_two_like_ones(seed):
+    """The wrong division is the likelier one; for pictures held out the like ones are worth more."""
+    rng = np.random.default_rng(seed)
+    truth = np.repeat([0, 1, 2, 3], 100)
+    block = np.eye(4, 20)[np.where(truth == 1, 0, truth)] * 25 + rng.standard_normal((400, 20))
+    block[truth == 1, 8] += 5
+    odd = (truth == 3) & (rng.random(400) < 0.3)
+    block[odd, 9] += 7
+    bag = turned(block, rng)
+    wrong = np.where(odd, 1, np.where(truth == 1, 0, truth))
+    where, beside = joined(bag), bag.beside
+    assert fitted(where, beside, wrong).likelihood > fitted(where, beside, truth).likelihood + 20
+    assert adjusted_rand_index(truth, regrouped(bag, parts_of(wrong), 0)) > 0.95
 
 
 def test_groups_too_small_for_a_look_at_some_pictures_are_left_alone(monkeypatch):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from whorl.kernels.differences import LINES, SQUARES, beside_others, filtered
 from whorl.records import Array, BadInput, Count, Floats
 
 VERSION = 1
@@ -21,12 +22,6 @@ SYMBOLS = 5  # -2 to 2
 LONGEST = 5
 Planes = tuple[Array, ...]
 Ready = Callable[[Planes, Array], tuple[Planes, tuple[int, int]]]  # residuals to count, and their cuts
-FLOOR = 0.25  # of a filter's own unit, added to the residuals around so that next to none stay so
-LINES = ((-1, 1), (1, -2, 1), (1, -3, 3, -1))  # first, second and third difference
-SQUARES = (
-    ((-1, 2, -1), (2, -4, 2), (-1, 2, -1)),
-    ((-1, 2, -2, 2, -1), (2, -6, 8, -6, 2), (-2, 8, -12, 8, -2), (2, -6, 8, -6, 2), (-1, 2, -2, 2, -1)),
-)
 
 
 def residuals(images: Array, order: Count = 3, step: float = 1.0, relative: bool = True) -> Floats:
@@ -65,7 +60,7 @@ def evened(
         raise BadInput(f"cooccurrence.evened: around {around}: give an odd number")
 
     def beside(planes: Planes, weights: Array) -> tuple[Planes, tuple[int, int]]:
-        return tuple(_sized(plane, weights, around, step) for plane in planes), (1, 2)
+        return tuple(beside_others(plane, weights, around, step)[0] for plane in planes), (1, 2)
 
     kinds = _kinds(order)
     seen = np.unique(kinds[_codes(order, np.arange(1, SYMBOLS - 1))])
@@ -97,35 +92,20 @@ def _groups(grey: Array, order: int, ready: Ready) -> list[Array]:
     found = []
     for line in LINES:
         weights = np.asarray([line], np.int32)
-        planes, cuts = ready((_filtered(grey, weights), _filtered(grey, weights.T)), weights)
+        planes, cuts = ready((filtered(grey, weights), filtered(grey, weights.T)), weights)
         level, upright = (_patterns(each, cuts, order) for each in planes)
         found += [level[0] + upright[1], level[1] + upright[0]]
     for square in SQUARES:
         weights = np.asarray(square, np.int32)
-        (residual,), cuts = ready((_filtered(grey, weights),), weights)
+        (residual,), cuts = ready((filtered(grey, weights),), weights)
         found.append(_patterns(residual, cuts, order).sum(axis=0))
     return found
-
-
-def _sized(residual: Array, weights: Array, around: int, step: float) -> Array:
-    """Each residual as 0, as 1 or, where it is more than `step` times those around, as 2, with its sign."""
-    sized = np.empty_like(residual)
-    sums = np.zeros(residual.shape[1], np.int64)
-    _kernels()[2](residual, around // 2, step, FLOOR * float(np.abs(weights).max()), sums, sized)
-    return sized
-
-
-def _filtered(grey: Array, weights: Array) -> Array:
-    rows, columns = (side - less + 1 for side, less in zip(grey.shape, weights.shape, strict=True))
-    residual = np.zeros((rows, columns), np.int32)
-    _kernels()[0](grey, np.ascontiguousarray(weights), residual)
-    return residual
 
 
 def _patterns(residual: Array, cuts: tuple[int, int], order: int) -> Array:
     """Counts of the patterns to the right and downwards, by code; (2, 8^order)."""
     rooms, counts = np.zeros((3, residual.shape[1]), np.int32), np.zeros((2, 1 << 3 * order), np.int64)
-    _kernels()[1](residual, *cuts, order, rooms, counts)
+    _counter()(residual, *cuts, order, rooms, counts)
     return counts
 
 
@@ -166,24 +146,11 @@ def _codes(order: int, symbols: Array) -> Array:
 
 
 @cache
-def _kernels() -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
+def _counter() -> Callable[..., Any]:
     """Compile on first use: importing numba takes longer than most commands."""
     from whorl.kernels.compiling import compiled
 
-    return compiled(_correlated), compiled(_counted), compiled(_evened)
-
-
-def _correlated(grey: Array, weights: Array, result: Array) -> None:
-    """Add to `result`, (h - a + 1, w - b + 1), (h, w) correlated with weights (a, b), whole numbers."""
-    rows, columns = result.shape
-    for y in range(rows):
-        out = result[y]
-        for down in range(weights.shape[0]):
-            line = grey[y + down]
-            for across in range(weights.shape[1]):
-                weight = weights[down, across]
-                for x in range(columns):
-                    out[x] += weight * line[x + across]
+    return compiled(_counted)
 
 
 def _counted(residual: Array, one: int, two: int, order: int, rooms: Array, counts: Array) -> None:
@@ -214,33 +181,3 @@ def _counted(residual: Array, one: int, two: int, order: int, rooms: Array, coun
             any_ = ((any_ << 1) | np.int32(line[x] != 0)) & window
             if x >= order - 1 and any_ != 0:
                 counts[0, running] += 1
-
-
-def _evened(residual: Array, half: int, step: float, floor: float, sums: Array, result: Array) -> None:
-    """0, 1 or 2 with the sign of each residual: 2 where it is above `step` times the mean around and `floor`.
-
-    Whole numbers are summed: what is around is the same after a flip or turn. `sums` is a row of 0.
-    """
-    height, width = residual.shape
-    for y in range(-half, height):
-        if y + half < height and y + half >= 0:
-            for x in range(width):
-                sums[x] += abs(residual[y + half, x])
-        if y - half - 1 >= 0:
-            for x in range(width):
-                sums[x] -= abs(residual[y - half - 1, x])
-        if y < 0:
-            continue
-        rows = min(y + half, height - 1) - max(y - half, 0) + 1
-        total = np.int64(0)
-        for x in range(min(half, width)):
-            total += sums[x]
-        for x in range(width):
-            if x + half < width:
-                total += sums[x + half]
-            if x - half - 1 >= 0:
-                total -= sums[x - half - 1]
-            columns = min(x + half, width - 1) - max(x - half, 0) + 1
-            one = residual[y, x]
-            size = np.int32(one != 0) + np.int32(abs(one) > step * (total / (rows * columns) + floor))
-            result[y, x] = size if one > 0 else -size
