@@ -136,20 +136,15 @@ def examine(bag: Bag, rows: Array, seed: int) -> Part:
     where = places(bag.some(rows))
     if len(np.unique(where.round(9), axis=0)) < 3:
         return nothing
-    return Part(rows, in_two(where), *humps(where, seed))
-
-
-def humps(where: Array, seed: int) -> tuple[float, float]:
-    """Whether pictures (n, c) fall into two where others show how: p-value, and distance in spreads."""
-    rng = np.random.default_rng([seed, len(where)])
+    rng = np.random.default_rng([seed, len(rows)])
     found = []
     for draw in range(HALVES):
-        order = rng.permutation(len(where))
-        halves = order[: len(where) // 2], order[len(where) // 2 :]
+        order = rng.permutation(len(rows))
+        halves = order[: len(rows) // 2], order[len(rows) // 2 :]
         for shown, held in (halves, halves[::-1]):
             found.append(_held_out(where[shown], where[held], seed + draw))
     p_value, apart = np.median(found, axis=0)
-    return float(p_value), float(apart)
+    return Part(rows, in_two(where), float(p_value), float(apart))
 
 
 def _held_out(shown: Array, held: Array, seed: int) -> tuple[float, float]:

@@ -10,16 +10,17 @@ pictures than what it replaces, that decides: two odd halves of one generator ca
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
-from whorl.clusters import LEAST, SIGNIFICANT, Bag, Part, humps, in_two, joined, labels_of, levelled, places
+from whorl.clusters import LEAST, SIGNIFICANT, Bag, Part, in_two, joined, labels_of, levelled, places
 from whorl.compare import Progress, silent
+from whorl.evidence.modes import one_hump_p
 from whorl.mixtures import STEPS, Fit, fitted, straightened
 from whorl.records import Array
-from whorl.separations import spreads_apart
+from whorl.separations import judged, spreads_apart
 
 COMPONENTS = 60  # that groups are looked for in
 ALL = 160  # that pictures are named in at last
@@ -33,7 +34,7 @@ ROUNDS = 10  # times that groups are cut elsewhere
 PAIRS = 30  # the likest, cut anew
 JOINED = 3  # the likest, joined while another is cut
 MARGIN = 1.05  # how many times that cut must be worth what the two are apart, for pictures held out
-CLEAR = 1.25  # the same, where the cut is made though all pictures together become no likelier
+CLEAR = 1.5  # the same, where the cut is made though all pictures together become no likelier
 GLIMPSE = 12  # steps after which a proposal is judged
 GAINED = 5.0  # log-likelihood that a change must add
 LOOKED_AT = 3000  # pictures that proposals are judged on
@@ -67,6 +68,18 @@ def renumbered(labels: Array) -> Array:
     return np.asarray(np.argsort(order)[np.searchsorted(names, labels)], np.int64)
 
 
+@dataclass(frozen=True, eq=False)
+class Move:
+    """Other labels (n,), how many times a cut is worth what it replaces, and the likelihood, once known.
+
+    Worth is judged on pictures held out.
+    """
+
+    labels: Array
+    gained: float
+    likelihood: float = -np.inf
+
+
 class Search:
     """The best division of a bag, from one on."""
 
@@ -75,7 +88,8 @@ class Search:
         self.where = _coordinates(bag, COMPONENTS)
         self.cuts: dict[bytes, list[Array]] = {}
         self.known: dict[bytes, float] = {}
-        self.seen: set[bytes] = set()
+        self.glimpses: dict[bytes, tuple[Array, float]] = {}
+        self.taken: set[bytes] = set()
 
     def found(self, labels: Array, progress: Progress) -> Array:
         """Labels (n,) that no new cut, and no join with a cut elsewhere, makes better."""
@@ -94,20 +108,27 @@ class Search:
 
     def _better(self, labels: Array, likelihood: float) -> Fit | None:
         """The likeliest division one move on; if it is no likelier, one that is worth clearly more."""
-        glimpsed = []
-        for moved, gained in self.moves(labels):
-            if moved.tobytes() not in self.seen:
-                self.seen.add(moved.tobytes())
-                glimpsed.append((self._tried(moved, GLIMPSE), gained))
-        able = [one for one in glimpsed if one[0].smallest >= LEAST]
+        able = [one for one in map(self._glimpsed, self.moves(labels)) if one.likelihood > -np.inf]
         if not able:
             return None
-        again = self._tried(max(able, key=lambda one: one[0].likelihood)[0].labels)
+        again = self._tried(max(able, key=lambda one: one.likelihood).labels)
         if again.smallest >= LEAST and again.likelihood > likelihood + GAINED:
             return again
-        most, gained = max(able, key=lambda one: one[1])
-        again = self._tried(most.labels)
-        return again if gained >= CLEAR and again.smallest >= LEAST else None
+        clear = [one for one in able if one.gained >= CLEAR and one.labels.tobytes() not in self.taken]
+        if not clear:
+            return None
+        most = max(clear, key=lambda one: one.gained).labels
+        self.taken.add(most.tobytes())
+        again = self._tried(most)
+        return again if again.smallest >= LEAST else None
+
+    def _glimpsed(self, move: Move) -> Move:
+        """Where a move leads to after some steps, and how likely that is."""
+        key = move.labels.tobytes()
+        if key not in self.glimpses:
+            fit = self._tried(move.labels, GLIMPSE)
+            self.glimpses[key] = fit.labels, fit.likelihood if fit.smallest >= LEAST else -np.inf
+        return Move(self.glimpses[key][0], move.gained, self.glimpses[key][1])
 
     def evident(self, labels: Array) -> bool:
         """Whether the two groups least alike are two once what is shown is left out, for pictures held out.
@@ -116,37 +137,35 @@ class Search:
         """
         one, two = self._likest(labels)[-1]
         rows = np.flatnonzero((labels == one) | (labels == two))
-        straight = straightened(
-            self.where[rows], self.bag.beside[rows], (labels[rows] == two).astype(np.int64)
-        )
-        return humps(levelled(straight), self.seed)[0] <= SIGNIFICANT
+        second = labels[rows] == two
+        straight = straightened(self.where[rows], self.bag.beside[rows], second.astype(np.int64))
+        sides = judged(levelled(straight), second, self.seed)
+        return bool(np.median([one_hump_p(np.concatenate(pair), self.seed) for pair in sides]) <= SIGNIFICANT)
 
     def _tried(self, labels: Array, steps: int = STEPS) -> Fit:
         return fitted(self.where, self.bag.beside, labels, steps)
 
-    def moves(self, labels: Array) -> Iterator[tuple[Array, float]]:
-        """Other labels (n,): like groups cut anew, or joined with another one cut instead.
-
-        With each how many times that cut is worth what the two are apart, for pictures held out; 0 without.
-        """
+    def moves(self, labels: Array) -> Iterator[Move]:
+        """Like groups cut anew, or joined with another one cut instead: what makes nothing clearly worse."""
         rows = [np.flatnonzero(labels == group) for group in range(int(labels.max()) + 1)]
         like = self._likest(labels)
-        for one, two in like[:PAIRS]:
+        for place, (one, two) in enumerate(like[:PAIRS]):
+            kept = max(self._apart(rows[one], rows[two]), 1e-9)
             both = np.sort(np.concatenate([rows[one], rows[two]]))
             for second in self._cut(both):
-                moved = labels.copy()
-                moved[both] = np.where(second, one, two)
-                yield moved, 0.0
-        for one, two in like[:JOINED]:
-            kept = max(self._apart(rows[one], rows[two]), 1e-9)
-            for group, own in enumerate(rows):
+                gained = self._apart(both[~second], both[second]) / kept
+                if gained >= 1 / CLEAR:
+                    moved = labels.copy()
+                    moved[both] = np.where(second, one, two)
+                    yield Move(moved, gained)
+            for group, own in enumerate(rows) if place < JOINED else []:
                 for second in self._cut(own) if group not in (one, two) else []:
                     gained = self._apart(own[~second], own[second]) / kept
                     if gained >= MARGIN:
                         moved = labels.copy()
                         moved[rows[two]] = one
                         moved[own[second]] = two
-                        yield moved, gained
+                        yield Move(moved, gained)
 
     def _likest(self, labels: Array) -> list[tuple[int, int]]:
         """Pairs of groups, first those that would lose the least as one."""
