@@ -15,7 +15,7 @@ from itertools import combinations
 
 import numpy as np
 
-from whorl.clusters import LEAST, SIGNIFICANT, Bag, Part, in_two, joined, labels_of, levelled, places
+from whorl.clusters import LEAST, SIGNIFICANT, Bag, Part, in_two, joined, labels_of, levelled
 from whorl.compare import Progress, silent
 from whorl.evidence.modes import one_hump_p
 from whorl.mixtures import STEPS, Fit, fitted, straightened
@@ -24,7 +24,8 @@ from whorl.separations import judged, spreads_apart
 
 COMPONENTS = 60  # that groups are looked for in
 ALL = 160  # that pictures are named in at last
-PAIR = 40  # of two groups alone
+PAIR = 40  # that two groups alone are cut in
+WORTH = 24  # that it is judged in how far two groups lie apart
 FOR_EACH = 8  # pictures for every component, at least
 BEGINNINGS = 12  # coordinates along which a cut is begun
 NARROW = 20  # coordinates in which beginnings are compared
@@ -87,6 +88,7 @@ class Search:
         self.bag, self.seed = bag, seed
         self.where = _coordinates(bag, COMPONENTS)
         self.cuts: dict[bytes, list[Array]] = {}
+        self.coordinates: dict[bytes, Array] = {}
         self.known: dict[bytes, float] = {}
         self.glimpses: dict[bytes, tuple[Array, float]] = {}
         self.taken: set[bytes] = set()
@@ -185,12 +187,14 @@ class Search:
 
     def _apart(self, one: Array, two: Array) -> float:
         """What two groups are worth, against one of them all, for pictures held out."""
-        key = one.tobytes() + b"|" + two.tobytes()
+        first, other = sorted((one, two), key=lambda rows: int(rows[0]))
+        key = first.tobytes() + b"|" + other.tobytes()
         if key not in self.known:
-            some = [_spaced(rows) for rows in (one, two)]
-            second = np.repeat([False, True], [len(rows) for rows in some])
-            bag = self.bag.some(np.concatenate(some))
-            where = levelled(straightened(joined(bag), bag.beside, second.astype(np.int64)))
+            both = np.sort(np.concatenate([one, two]))
+            some = np.concatenate([_spaced(first), _spaced(other)])
+            second = np.isin(some, other)
+            own = self._own(both)[np.searchsorted(both, some), :WORTH]
+            where = levelled(straightened(own, self.bag.beside[some], second.astype(np.int64)))
             gap = spreads_apart(where, second, self.seed) if _varied(where) else 0.0
             self.known[key] = worth(len(one), len(two), gap)
         return self.known[key]
@@ -199,32 +203,38 @@ class Search:
         """The likeliest ways to make two groups of some pictures, (m,) of bool."""
         key = rows.tobytes()
         if key not in self.cuts:
-            self.cuts[key] = _cut_in_two(self.bag.some(rows)) if len(rows) >= 2 * LEAST else []
+            able = len(rows) >= 2 * LEAST and _varied(self._own(rows))
+            self.cuts[key] = _cut_in_two(self._own(rows), self.bag.beside[rows]) if able else []
         return self.cuts[key]
 
+    def _own(self, rows: Array) -> Array:
+        """Coordinates of some pictures, made for these alone."""
+        key = rows.tobytes()
+        if key not in self.coordinates:
+            self.coordinates[key] = joined(self.bag.some(rows), PAIR).astype(np.float32)
+        return self.coordinates[key].astype(np.float64)
 
-def _cut_in_two(bag: Bag) -> list[Array]:
-    """Ways to make two groups, the likeliest first, in coordinates of these pictures alone.
+
+def _cut_in_two(where: Array, beside: Array) -> list[Array]:
+    """Ways to make two groups of pictures in coordinates of their own, the likeliest first.
 
     Begun by Ward's groups and in the middle of each main coordinate: from one beginning two like groups are
     rarely found.
     """
-    where = _coordinates(bag, PAIR)
-    if not _varied(where):
-        return []
-    straight = straightened(where, bag.beside, np.zeros(len(bag), np.int64))
+    fewer = where[:, : int(np.clip(len(where) // FOR_EACH, 2, PAIR))]
+    straight = straightened(fewer, beside, np.zeros(len(where), np.int64))
     level = levelled(straight)
-    begun = [in_two(places(bag)), in_two(level)]
+    begun = [in_two(levelled(where[:, :WORTH])), in_two(level)]
     begun += [line > np.median(line) for line in level.T[:BEGINNINGS]]
     glimpsed = [
-        fitted(level[:, :NARROW], bag.beside, one.astype(np.int64), GLIMPSE) for one in begun if one.any()
+        fitted(level[:, :NARROW], beside, one.astype(np.int64), GLIMPSE) for one in begun if one.any()
     ]
     found: list[Fit] = []
     for glimpse in _likeliest(glimpsed):
         if len(found) > CUTS:
             break
         if not any(_same(glimpse.labels, other.labels) for other in found):
-            found.append(fitted(straight, bag.beside, glimpse.labels))
+            found.append(fitted(straight, beside, glimpse.labels))
     return [fit.labels == 1 for fit in _likeliest(found)[:CUTS]]
 
 
