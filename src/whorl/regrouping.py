@@ -50,8 +50,8 @@ def regrouped(bag: Bag, parts: list[Part], seed: int, progress: Progress = silen
     some = np.sort(np.random.default_rng([seed, len(bag)]).permutation(len(bag))[:LOOKED_AT])
     if np.bincount(labels[some], minlength=len(parts)).min() < LEAST:
         return labels
-    search = Search(bag.some(some), seed)
-    found = search.found(labels[some], progress)
+    search = Search(bag.some(some), seed, progress)
+    found = search.found(labels[some])
     if bag.shown is not None and not search.evident(found):
         return regrouped(replace(bag, shown=None), parts, seed, progress)
     begun = np.full(len(bag), -1)
@@ -84,8 +84,8 @@ class Move:
 class Search:
     """The best division of a bag, from one on."""
 
-    def __init__(self, bag: Bag, seed: int) -> None:
-        self.bag, self.seed = bag, seed
+    def __init__(self, bag: Bag, seed: int, progress: Progress = silent) -> None:
+        self.bag, self.seed, self.progress = bag, seed, progress
         self.where = _coordinates(bag, COMPONENTS)
         self.cuts: dict[bytes, list[Array]] = {}
         self.coordinates: dict[bytes, Array] = {}
@@ -93,24 +93,23 @@ class Search:
         self.glimpses: dict[bytes, tuple[Array, float]] = {}
         self.taken: set[bytes] = set()
 
-    def found(self, labels: Array, progress: Progress) -> Array:
+    def found(self, labels: Array) -> Array:
         """Labels (n,) that no new cut, and no join with a cut elsewhere, makes better."""
         best, likelihood = labels, -np.inf
         begun = self._tried(labels)
         if begun.smallest >= LEAST:
             best, likelihood = begun.labels, begun.likelihood
         for done in range(ROUNDS):
-            progress("mending", done, ROUNDS)
-            better = self._better(best, likelihood)
+            better = self._better(best, likelihood, done)
             if better is None:
                 break
             best, likelihood = better.labels, better.likelihood
-        progress("mending", ROUNDS, ROUNDS)
+        self.progress("mending", ROUNDS, ROUNDS)
         return best
 
-    def _better(self, labels: Array, likelihood: float) -> Fit | None:
+    def _better(self, labels: Array, likelihood: float, done: int) -> Fit | None:
         """The likeliest division one move on; if it is no likelier, one that is worth clearly more."""
-        able = [one for one in map(self._glimpsed, self.moves(labels)) if one.likelihood > -np.inf]
+        able = [one for one in map(self._glimpsed, self.moves(labels, done)) if one.likelihood > -np.inf]
         if not able:
             return None
         again = self._tried(max(able, key=lambda one: one.likelihood).labels)
@@ -147,11 +146,12 @@ class Search:
     def _tried(self, labels: Array, steps: int = STEPS) -> Fit:
         return fitted(self.where, self.bag.beside, labels, steps)
 
-    def moves(self, labels: Array) -> Iterator[Move]:
+    def moves(self, labels: Array, done: int = 0) -> Iterator[Move]:
         """Like groups cut anew, or joined with another one cut instead: what makes nothing clearly worse."""
         rows = [np.flatnonzero(labels == group) for group in range(int(labels.max()) + 1)]
-        like = self._likest(labels)
-        for place, (one, two) in enumerate(like[:PAIRS]):
+        like = self._likest(labels)[:PAIRS]
+        for place, (one, two) in enumerate(like):
+            self.progress("mending", done * len(like) + place, ROUNDS * len(like))
             kept = max(self._apart(rows[one], rows[two]), 1e-9)
             both = np.sort(np.concatenate([rows[one], rows[two]]))
             for second in self._cut(both):
