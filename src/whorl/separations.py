@@ -21,6 +21,7 @@ WORDS = {
     "frequency.spectrum": "spectrum",
     "cooccurrence.residuals": "co-occurrence",
     "cooccurrence.evened": "evened co-occurrence",
+    "cooccurrence.turned": "turned co-occurrence",
     "upsampling.phases": "even and odd rows",
     "texture.lbp": "local binary patterns",
 }

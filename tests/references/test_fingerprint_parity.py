@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from skimage.feature import local_binary_pattern
 
-from whorl.features.cooccurrence import evened, residuals
+from whorl.features.cooccurrence import evened, residuals, turned
 from whorl.features.frequency import radial_spectrum, spectrum
 from whorl.features.residual import high_pass, predictor
 from whorl.features.texture import lbp
@@ -149,42 +149,46 @@ def test_cooccurrences_are_the_counts_of_a_plain_walk(order, step, relative):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def plain_evened(picture, order, around, step, scale):
-    """Every residual beside the mean of those around it, counted one window at a time."""
-    groups, reach = [], around // 2
+def plain_lying(picture, order, around, step, scale):
+    """Patterns of residuals beside those around them, one window at a time, as the picture lies."""
+    found, reach = [], around // 2
     for kernel in (*(np.asarray([line]) for line in LINES), *(np.asarray(square) for square in SQUARES)):
-        line = len(kernel) == 1
-        joined = [Counter(), Counter()]
-        for phase, turned in product(np.ndindex(scale, scale), (False, True) if line else (False,)):
-            plane = picture[phase[0] :: scale, phase[1] :: scale].astype(np.int64)
-            weights = kernel.T if turned else kernel
-            windows = np.lib.stride_tricks.sliding_window_view(plane, weights.shape)
-            plane = (windows * weights).sum(axis=(2, 3))
+        along, across = Counter(), Counter()
+        for down, right in np.ndindex(scale, scale):
+            plane = picture[down::scale, right::scale].astype(np.int64)
+            windows = np.lib.stride_tricks.sliding_window_view(plane, kernel.shape)
+            plane = (windows * kernel).sum(axis=(2, 3))
             symbols = np.zeros_like(plane)
             for y, x in np.ndindex(plane.shape):
                 near = np.abs(plane[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1])
                 above = abs(plane[y, x]) > step * (near.mean() + FLOOR * np.abs(kernel).max())
                 symbols[y, x] = np.sign(plane[y, x]) * above
-            along = plain_counts(plane, symbols, order), plain_counts(plane.T, symbols.T, order)
-            for place, counts in enumerate(along[::-1] if turned else along):
-                joined[place if line else 0].update(counts)
-        for counts in joined if line else joined[:1]:
-            kinds = sorted({first_alike(pattern) for pattern in product(range(-1, 2), repeat=order)})
-            alike = Counter()
-            for pattern, count in counts.items():
-                alike[first_alike(pattern)] += count
-            values = np.asarray([alike[kind] for kind in kinds], float)
-            groups.append(np.sqrt(values / max(values.sum(), 1)))
-    return np.concatenate(groups)
+            along.update(plain_counts(plane, symbols, order))
+            across.update(plain_counts(plane.T, symbols.T, order))
+        found += [along, across] if len(kernel) == 1 else [along]
+    return found
+
+
+def plain_shares(counts, order):
+    """Square roots of the shares of patterns, those alike together."""
+    alike = dict.fromkeys(sorted({first_alike(one) for one in product(range(-1, 2), repeat=order)}), 0)
+    for pattern, count in counts.items():
+        alike[first_alike(pattern)] += count
+    values = np.asarray(list(alike.values()), float)
+    return np.sqrt(values / max(values.sum(), 1))
 
 
 @pytest.mark.parametrize(
     ("order", "around", "step", "scale"), [(4, 9, 0.75, 1), (4, 9, 0.75, 2), (3, 5, 1.0, 3), (2, 61, 1.5, 1)]
 )
 def test_evened_cooccurrences_are_the_counts_of_a_plain_walk(order, around, step, scale):
-    picture = PICTURES[0, 6:38, 9:34]
-    found = evened(picture[None], order, around, step, scale)[0]
-    np.testing.assert_allclose(found, plain_evened(picture, order, around, step, scale), atol=1e-6)
+    picture, rule = PICTURES[0, 6:38, 9:34], (order, around, step, scale)
+    both = list(zip(plain_lying(picture, *rule), plain_lying(picture.T, *rule), strict=True))
+    expected = np.concatenate([plain_shares(one + other, order) for one, other in both])
+    np.testing.assert_allclose(evened(picture[None], *rule)[0], expected, atol=1e-6)
+    expected = np.abs([plain_shares(one, order) - plain_shares(other, order) for one, other in both]).ravel()
+    np.testing.assert_allclose(turned(picture[None], *rule)[0], expected, atol=1e-6)
+    assert expected.max() > 0.01
 
 
 def plain_phases(picture, around):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from whorl.features.cooccurrence import evened, residuals
+from whorl.features.cooccurrence import evened, residuals, turned
 from whorl.features.frequency import radial_spectrum, spectrum
 from whorl.features.residual import predictor
 from whorl.features.texture import lbp
@@ -30,6 +30,7 @@ BLOCKS = {
     "co-occurrence in grey levels": partial(residuals, relative=False),
     "evened co-occurrence": evened,
     "coarse evened co-occurrence": partial(evened, scale=2),
+    "turned co-occurrence": turned,
     "even and odd rows": phases,
     "symmetric patterns": partial(lbp, method="symmetric"),
     "wide symmetric patterns": partial(lbp, radius=2.0, method="symmetric"),
@@ -37,8 +38,8 @@ BLOCKS = {
 }
 # Whole-number arithmetic: exactly the same after any flip or turn.
 EXACT = [name for name in BLOCKS if "occurrence" in name or "patterns" in name]
-# These pictures were not doubled: what even and odd rows differ in is chance.
-OF_GRAIN = [name for name in BLOCKS if name != "even and odd rows"]
+# These pictures were not doubled, and lie the same both ways: what rows differ in is chance.
+OF_GRAIN = [name for name in BLOCKS if name not in ("even and odd rows", "turned co-occurrence")]
 
 
 def grain(count, seed, along, across):
@@ -105,6 +106,16 @@ def test_even_and_odd_rows_differ_where_pictures_were_doubled_and_nowhere_else(p
     assert made.max() > 3 * np.abs(chance).max()
 
 
+def test_how_grain_lies_is_seen_by_turned_cooccurrence_whichever_way_it_is():
+    lying, standing, round_ = (
+        turned(grain(8, seed, *widths))
+        for seed, widths in ((3, (0.4, 1.2)), (4, (1.2, 0.4)), (5, (0.7, 0.7)))
+    )
+    within = np.maximum((lying.std(axis=0) + standing.std(axis=0) + round_.std(axis=0)) / 3, 1e-3)
+    assert (np.abs((lying - standing).mean(axis=0)) / within).max() < 3
+    assert ((lying - round_).mean(axis=0) / within).max() > 10
+
+
 @pytest.mark.parametrize("name", ["predictor", "spectrum", "co-occurrence", "symmetric patterns"])
 def test_a_picture_and_its_transpose_are_one_but_grain_of_another_shape_is_not(name):
     lying, standing, round_ = grain(8, 3, 0.4, 1.2), grain(8, 4, 1.2, 0.4), grain(8, 5, 0.7, 0.7)
@@ -152,6 +163,7 @@ def test_an_empty_picture_has_features_too(name):
         (residuals, 4),
         (evened, 6),
         (partial(evened, scale=2), 13),
+        (turned, 6),
         (phases, 15),
         (partial(lbp, radius=3.0, method="symmetric"), 8),
     ],
