@@ -18,6 +18,10 @@ def bag_of(*blocks: np.ndarray) -> Bag:
     return Bag(blocks, tuple(np.zeros((block.shape[1],) * 2) for block in blocks))
 
 
+def turned(block: np.ndarray, rng: np.random.Generator) -> Bag:
+    return bag_of(block @ np.linalg.qr(rng.standard_normal((block.shape[1],) * 2))[0])
+
+
 def planted(seed: int, groups: int = 4, each: int = 40) -> tuple[Bag, np.ndarray]:
     """Four clouds, the first two near one another, and one whose pictures vary along a line."""
     rng = np.random.default_rng(seed)
@@ -71,7 +75,7 @@ def test_what_is_shown_is_beside_the_point(seed):
     place[rare] *= 0.6
     place[rare, 6:] += 25
     block = place + rng.standard_normal(place.shape) * np.where(rare, 0.6, 1.0)[:, None] * 1.5
-    blind = bag_of(block @ np.linalg.qr(rng.standard_normal((8, 8)))[0])
+    blind = turned(block, rng)
     order = rng.permutation(300)
     bag = Bag(blind.blocks, blind.content, kinds(seed, rare)).some(order)
     parts = divide(bag, 0, 4)[-1]
@@ -86,10 +90,6 @@ def test_a_generator_that_shows_something_else_is_not_mixed_with_the_others(seed
     plain = bag_of(np.eye(4, 8)[truth] * 12 + rng.standard_normal((300, 8)))
     bag = Bag(plain.blocks, plain.content, kinds(seed, truth == 3))
     assert adjusted_rand_index(truth, regrouped(bag, divide(bag, 0, 4)[-1], 0)) > 0.97
-
-
-def turned(block: np.ndarray, rng: np.random.Generator) -> Bag:
-    return bag_of(block @ np.linalg.qr(rng.standard_normal((block.shape[1],) * 2))[0])
 
 
 @pytest.mark.parametrize("share", [0.5, 0.3])

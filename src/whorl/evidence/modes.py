@@ -48,18 +48,9 @@ def critical_width(numbers: Array) -> float:
 def humps(numbers: Array, width: float) -> int:
     """Count the local maxima of a kernel density estimate."""
     grid = np.linspace(numbers.min() - 1.0, numbers.max() + 1.0, GRID)
-    return len(_tops(_density(grid, numbers, width)))
-
-
-def valley(numbers: Array, width: float) -> float | None:
-    """Where a kernel density estimate is lowest between its two highest humps; None if it has fewer."""
-    grid = np.linspace(numbers.min(), numbers.max(), GRID)
     density = _density(grid, numbers, width)
-    tops = _tops(density)
-    if len(tops) < 2:
-        return None
-    first, last = np.sort(tops[np.argsort(-density[tops])[:2]])
-    return float(grid[first + density[first:last].argmin()])
+    inside = density[1:-1]
+    return int(np.count_nonzero((inside > density[:-2]) & (inside >= density[2:])))
 
 
 def _density(grid: Array, numbers: Array, width: float) -> Array:
@@ -68,9 +59,3 @@ def _density(grid: Array, numbers: Array, width: float) -> Array:
         some = numbers[None, start : start + ADDED]
         total += np.exp(-0.5 * ((grid[:, None] - some) / width) ** 2).sum(axis=1)
     return total
-
-
-def _tops(density: Array) -> Array:
-    """Places of the local maxima."""
-    inside = density[1:-1]
-    return np.asarray(1 + np.flatnonzero((inside > density[:-2]) & (inside >= density[2:])))

@@ -95,6 +95,9 @@ def _evened(
             others = total / (rows * columns) + floor
             size = np.int32(one != 0) + np.int32(abs(one) > step * others)
             result[y, x] = size if one > 0 else -size
-            even, odd = odd, even + abs(one) / others
-        phases[y & 1, 0] += even if width & 1 == 0 else odd
-        phases[y & 1, 1] += odd if width & 1 == 0 else even
+            if x & 1:
+                odd += abs(one) / others
+            else:
+                even += abs(one) / others
+        phases[y & 1, 0] += even
+        phases[y & 1, 1] += odd
