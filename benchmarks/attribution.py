@@ -5,7 +5,8 @@ made-up patients and, with a table as for `lidc_editions.py`, of real ones. Meas
 with the number given, clean and after one change of processing at a time; how often the number is right
 without being told; whether one generator, and real pictures, stay whole; and recognising enrolled generators,
 each left out in turn. `--results FILE.json` is what `python docs/attribution.py` reads; `--more SEEDS` puts
-into it how the index grows with the number of pictures, members and content drawn anew for every seed.
+into it how the index grows with the number of pictures, members and content drawn anew for every seed,
+`--others SEEDS` the index for other filters of the same kinds of generators, everything drawn anew.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from itertools import product
@@ -47,7 +49,7 @@ SPECS = {
     "near copies": "copies:rate=1",
 }
 PAIR = {"nearest 3, seed a": SPECS["nearest 3"], "nearest 3, seed b": SPECS["nearest 3"].replace("33", "43")}
-EACH, POOL, LEARNED = (100, 300), 300, 200
+EACH, POOL, LEARNED, SERIES = (100, 300), 300, 200, 1000
 GROWING, GROWN = (50, 100, 200, 300), ("clean", "JPEG 85", "JPEG 75")
 RECIPE = recipes.load(api.FINGERPRINT)
 Known = tuple[Array, list[Array], Array]
@@ -81,15 +83,20 @@ def real_pictures(table: str) -> Array:
     return np.stack([np.asarray(Image.open(folder / row["file"]).convert("L")) for row in rows])
 
 
+def filters(spec: str, series: int) -> str:
+    """The same kind of generator with the filters of another series, if it has any."""
+    return re.sub(r"(?<=weights=)\d+", lambda number: str(int(number[0]) + SERIES * series), spec)
+
+
 @cache
-def sampled(table: str, seed: int) -> dict[str, Array]:
+def sampled(table: str, seed: int, series: int = 0) -> dict[str, Array]:
     """Pictures of every generator, each trained on members of its own; and the real ones."""
     real = real_pictures(table)
     rng = np.random.default_rng(seed)
     made = {"real": real[rng.permutation(len(real))[:POOL]]}
     for number, (name, spec) in enumerate({**SPECS, **PAIR}.items()):
         members = real[rng.permutation(len(real))[:LEARNED]]
-        generator = generators.make(spec, background=real)
+        generator = generators.make(filters(spec, series), background=real)
         made[name] = generator.fit(members, seed + number).sample(POOL, seed + number)
     return made
 
@@ -126,9 +133,11 @@ def told(mixed: clusters.Bag, count: int, seed: int) -> Array:
     return regrouping.regrouped(mixed, clusters.divide(mixed, seed, count)[-1], seed)
 
 
-def told_apart(table: str, seed: int, change: str, each: int, names: Sequence[str]) -> dict[str, Any]:
+def told_apart(
+    table: str, seed: int, change: str, each: int, names: Sequence[str], series: int = 0
+) -> dict[str, Any]:
     """The number is given: adjusted Rand index of a bag after one change of processing."""
-    made, rng = sampled(table, seed), np.random.default_rng(seed)
+    made, rng = sampled(table, seed, series), np.random.default_rng(seed)
     known = {name: described(CHANGES[change](made[name][:each], rng)) for name in names}
     mixed, truth = bag(known, {name: np.arange(each) for name in names}, rng, seed)
     ari = adjusted_rand_index(truth, told(mixed, len(names), seed))
@@ -147,12 +156,18 @@ def grown(table: str, seed: int, change: str) -> list[dict[str, Any]]:
     return rows
 
 
-def put_more(table: str, seeds: Sequence[int], results: Path) -> None:
-    """Measure how the index grows for some seeds and put it into what was measured before."""
+def others(table: str, seed: int, change: str) -> list[dict[str, Any]]:
+    """The number is given: generators of the same kinds, whose filters are those of the seed too."""
+    return [{"seed": seed} | told_apart(table, seed, change, EACH[0], list(SPECS), seed)]
+
+
+def put(
+    part: str, measure: Callable[[str, int, str], list[dict[str, Any]]], table: str, seeds: Sequence[int]
+) -> dict[str, list[dict[str, Any]]]:
+    """Measure for some seeds, after some changes, what goes into one part of the results."""
     with ProcessPoolExecutor(2) as pool:
-        jobs = [pool.submit(grown, table, *one) for one in product(seeds, GROWN)]
-        rows = [row for job in jobs for row in job.result()]
-    keep(json.loads(results.read_text(encoding="utf-8")) | {"more": rows}, results)
+        jobs = [pool.submit(measure, table, *one) for one in product(seeds, GROWN)]
+        return {part: [row for job in jobs for row in job.result()]}
 
 
 def counted(table: str, seed: int, bags: int) -> dict[str, Any]:
@@ -206,11 +221,16 @@ def main() -> None:
     parser.add_argument("--bags", type=int, default=30)
     parser.add_argument("--results", type=Path)
     parser.add_argument("--more", type=int, nargs="+", metavar="SEED", help="only this, put into --results")
+    parser.add_argument("--others", type=int, nargs="+", metavar="SEED", help="only this, put into --results")
     chosen = parser.parse_args()
-    if chosen.more and not chosen.results:
-        parser.error("--more puts figures into the file of --results: give it")
-    if chosen.more:
-        put_more(chosen.table, chosen.more, chosen.results)
+    parts = {"more": (grown, chosen.more), "others": (others, chosen.others)}
+    asked = {part: rule for part, rule in parts.items() if rule[1]}
+    if asked and not chosen.results:
+        parser.error("--more and --others put figures into the file of --results: give it")
+    for part, (measure, seeds) in asked.items():
+        found = put(part, measure, chosen.table, seeds)
+        keep(json.loads(chosen.results.read_text(encoding="utf-8")) | found, chosen.results)
+    if asked:
         return
     tables = {"made-up patients": "", **({"real pictures": chosen.table} if chosen.table else {})}
     started = time.perf_counter()

@@ -32,7 +32,9 @@ def page(content: Mapping[str, Any]) -> str:
         "seed": content["seed"],
         "changes": changes(kinds),
         "more": more(content["more"]),
-        "more_seeds": " ".join(str(seed) for seed in dict.fromkeys(row["seed"] for row in content["more"])),
+        "more_seeds": seeds(content["more"]),
+        "others": others(content["others"]),
+        "others_seeds": seeds(content["others"]),
         "counts": counts(kinds),
         "bags": bags(kinds),
         "recognised": recognised(kinds),
@@ -81,6 +83,21 @@ def more(rows: Sequence[Mapping[str, Any]]) -> str:
             cells.append(f"{fmean(found):.3f} ({min(found):.3f} to {max(found):.3f})")
         lines.append([change, *cells])
     return table(["every picture", *(f"{size} of each" for size in sizes)], lines)
+
+
+def others(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The adjusted Rand index where filters were drawn anew as well, and in how many draws it is high."""
+    lines = []
+    for change in dict.fromkeys(row["change"] for row in rows):
+        found = [row["ari"] for row in rows if row["change"] == change]
+        high = f"{sum(ari >= 0.95 for ari in found)} of {len(found)}"
+        lines.append([change, f"{fmean(found):.3f}", f"{min(found):.3f}", f"{max(found):.3f}", high])
+    return table(["every picture", "mean", "least", "largest", "0.95 or more"], lines)
+
+
+def seeds(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The seeds of some rows, as they are given to the benchmark."""
+    return " ".join(str(seed) for seed in dict.fromkeys(row["seed"] for row in rows))
 
 
 def counts(kinds: Mapping[str, Any]) -> str:
