@@ -53,6 +53,7 @@ EACH, POOL, LEARNED, SERIES = (100, 300), 300, 200, 1000
 GROWING, GROWN = (50, 100, 200, 300), ("clean", "JPEG 85", "JPEG 75")
 RECIPE = recipes.load(api.FINGERPRINT)
 Known = tuple[Array, list[Array], Array]
+Measure = Callable[[str, int, str], list[dict[str, Any]]]
 
 
 # As docs/attribution.md calls them.
@@ -161,13 +162,11 @@ def others(table: str, seed: int, change: str) -> list[dict[str, Any]]:
     return [{"seed": seed} | told_apart(table, seed, change, EACH[0], list(SPECS), seed)]
 
 
-def put(
-    part: str, measure: Callable[[str, int, str], list[dict[str, Any]]], table: str, seeds: Sequence[int]
-) -> dict[str, list[dict[str, Any]]]:
-    """Measure for some seeds, after some changes, what goes into one part of the results."""
+def drawn(measure: Measure, table: str, seeds: Sequence[int]) -> list[dict[str, Any]]:
+    """Rows of one measure for some seeds, after some changes."""
     with ProcessPoolExecutor(2) as pool:
         jobs = [pool.submit(measure, table, *one) for one in product(seeds, GROWN)]
-        return {part: [row for job in jobs for row in job.result()]}
+        return [row for job in jobs for row in job.result()]
 
 
 def counted(table: str, seed: int, bags: int) -> dict[str, Any]:
@@ -223,14 +222,13 @@ def main() -> None:
     parser.add_argument("--more", type=int, nargs="+", metavar="SEED", help="only this, put into --results")
     parser.add_argument("--others", type=int, nargs="+", metavar="SEED", help="only this, put into --results")
     chosen = parser.parse_args()
-    parts = {"more": (grown, chosen.more), "others": (others, chosen.others)}
-    asked = {part: rule for part, rule in parts.items() if rule[1]}
-    if asked and not chosen.results:
+    if (chosen.more or chosen.others) and not chosen.results:
         parser.error("--more and --others put figures into the file of --results: give it")
-    for part, (measure, seeds) in asked.items():
-        found = put(part, measure, chosen.table, seeds)
-        keep(json.loads(chosen.results.read_text(encoding="utf-8")) | found, chosen.results)
-    if asked:
+    for part, measure, seeds in (("more", grown, chosen.more), ("others", others, chosen.others)):
+        if seeds:
+            found = {part: drawn(measure, chosen.table, seeds)}
+            keep(json.loads(chosen.results.read_text(encoding="utf-8")) | found, chosen.results)
+    if chosen.more or chosen.others:
         return
     tables = {"made-up patients": "", **({"real pictures": chosen.table} if chosen.table else {})}
     started = time.perf_counter()
