@@ -222,13 +222,14 @@ def main() -> None:
     parser.add_argument("--more", type=int, nargs="+", metavar="SEED", help="only this, put into --results")
     parser.add_argument("--others", type=int, nargs="+", metavar="SEED", help="only this, put into --results")
     chosen = parser.parse_args()
-    if (chosen.more or chosen.others) and not chosen.results:
+    parts = (("more", grown, chosen.more), ("others", others, chosen.others))
+    asked = [part for part in parts if part[2]]
+    if asked and not chosen.results:
         parser.error("--more and --others put figures into the file of --results: give it")
-    for part, measure, seeds in (("more", grown, chosen.more), ("others", others, chosen.others)):
-        if seeds:
-            found = {part: drawn(measure, chosen.table, seeds)}
-            keep(json.loads(chosen.results.read_text(encoding="utf-8")) | found, chosen.results)
-    if chosen.more or chosen.others:
+    for part, measure, seeds in asked:
+        found = {part: drawn(measure, chosen.table, seeds)}
+        keep(json.loads(chosen.results.read_text(encoding="utf-8")) | found, chosen.results)
+    if asked:
         return
     tables = {"made-up patients": "", **({"real pictures": chosen.table} if chosen.table else {})}
     started = time.perf_counter()
