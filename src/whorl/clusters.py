@@ -17,6 +17,8 @@ from whorl.records import Array
 
 BLOCK_COMPONENTS = 20
 COMPONENTS = 24
+COORDINATES = 60  # that told groups are looked for in
+FOR_EACH = 8  # pictures for every one of these, at least
 ROUNDS = 3  # times that coordinates are levelled by their nearest neighbours
 MIXED = 0.1  # share of plain weight in what content is weighed by, so that no direction counts without bound
 LEAST = 12  # pictures that make a generator
@@ -201,6 +203,11 @@ def joined(bag: Bag, whole: int = COMPONENTS) -> Array:
         reduced = principal(_quieted(scaled, noise), BLOCK_COMPONENTS)
         parts.append(reduced / np.sqrt(max(float((reduced**2).sum(axis=1).mean()), 1e-12)))
     return principal(np.hstack(parts), whole) if parts else np.zeros((len(bag), 1))
+
+
+def coordinates(bag: Bag, most: int) -> Array:
+    """As many components as the pictures allow."""
+    return joined(bag, int(np.clip(len(bag) // FOR_EACH, 2, most)))
 
 
 def levelled(where: Array) -> Array:

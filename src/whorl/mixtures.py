@@ -9,6 +9,7 @@ would be without it, or it would hold on to the one that it began in.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -19,6 +20,7 @@ OWN = 30.0  # pictures that the common way of leaning counts for in every group
 RIDGE = 0.02  # of the mean variance, added to each
 STEPS = 40
 SETTLED = 0.01  # change of a chance below which nothing moves any more
+NEVER = 1e-200  # the least chance that odds are made of
 HELD = 0.5  # the most of a group that one picture may be taken to decide
 
 
@@ -38,6 +40,10 @@ class Fit:
     def smallest(self) -> int:
         """How many pictures the smallest group has."""
         return int(np.bincount(self.labels, minlength=self.chances.shape[1]).min())
+
+    def odds(self, one: int, two: int) -> Array:
+        """The logarithm of how much likelier every picture is of group `two` than of `one`, (n,)."""
+        return np.asarray(np.log(np.maximum(self.chances[:, [two, one]], NEVER)) @ [1.0, -1.0])
 
 
 def fitted(where: Array, shown: Array, labels: Array, steps: int = STEPS) -> Fit:
@@ -92,6 +98,23 @@ def straightened(where: Array, shown: Array, labels: Array) -> Array:
     """Coordinates (n, d) less how they move with what is shown within the groups of `labels` (n,)."""
     groups = (labels[:, None] == np.arange(labels.max() + 1)).astype(np.float64)
     return np.asarray(where - shown @ _slope(where, shown, groups))
+
+
+def likest(where: Array, shown: Array, labels: Array) -> list[tuple[int, int]]:
+    """Pairs of groups, first those that would lose the least as one."""
+    straight = straightened(where, shown, labels)
+    sizes = np.bincount(labels)
+    means = np.stack([straight[labels == group].mean(axis=0) for group in range(len(sizes))])
+    apart = straight - means[labels]
+    spread = apart.T @ apart / len(labels)
+    spread += (1e-3 * np.trace(spread) / len(spread) + 1e-12) * np.eye(len(spread))
+    turned = means @ np.linalg.inv(np.linalg.cholesky(spread)).T
+
+    def lost(one: int, two: int) -> float:
+        gap = float(((turned[one] - turned[two]) ** 2).sum())
+        return float(sizes[one] * sizes[two] / (sizes[one] + sizes[two]) * np.log1p(gap / 4))
+
+    return sorted(combinations(range(len(sizes)), 2), key=lambda pair: lost(*pair))
 
 
 def _slope(where: Array, shown: Array, heavy: Array) -> Array:

@@ -62,6 +62,8 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
                 "whorl.content",
                 "whorl.standins",
                 "whorl.regrouping",
+                "whorl.renaming",
+                "whorl.cuts",
                 "whorl.mixtures",
                 "whorl.agreement",
                 "whorl.forge",

@@ -7,9 +7,10 @@ import pytest
 
 from whorl.agreement import agreement
 from whorl.clusters import Bag, Part, divide, in_two, joined, labels_of, places
+from whorl.cuts import worth
 from whorl.metrics import adjusted_rand_index
 from whorl.mixtures import fitted
-from whorl.regrouping import regrouped, renumbered, worth
+from whorl.regrouping import regrouped, renumbered
 from whorl.report.attribution_view import agreement_lines
 from whorl.scenes import main
 
