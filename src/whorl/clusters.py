@@ -207,7 +207,12 @@ def joined(bag: Bag, whole: int = COMPONENTS) -> Array:
 
 def coordinates(bag: Bag, most: int) -> Array:
     """As many components as the pictures allow."""
-    return joined(bag, int(np.clip(len(bag) // FOR_EACH, 2, most)))
+    return joined(bag, allowed(len(bag), most))
+
+
+def allowed(pictures: int, most: int) -> int:
+    """How many components so many pictures allow."""
+    return int(np.clip(pictures // FOR_EACH, 2, most))
 
 
 def levelled(where: Array) -> Array:

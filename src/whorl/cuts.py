@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from whorl.clusters import COORDINATES, FOR_EACH, LEAST, Bag, in_two, joined, levelled
+from whorl.clusters import COORDINATES, LEAST, Bag, allowed, in_two, joined, levelled
 from whorl.mixtures import Fit, fitted, straightened
 from whorl.records import Array
 from whorl.separations import spreads_apart
@@ -57,7 +57,7 @@ class Cuts:
 
     def own(self, rows: Array) -> Array:
         """Coordinates of some pictures, made for these alone: as many as they allow."""
-        return self._joined(rows)[:, : int(np.clip(len(rows) // FOR_EACH, 2, COORDINATES))]
+        return self._joined(rows)[:, : allowed(len(rows), COORDINATES)]
 
     def _joined(self, rows: Array) -> Array:
         key = rows.tobytes()
@@ -72,7 +72,7 @@ def _cut_in_two(where: Array, beside: Array) -> list[Array]:
     Begun by Ward's groups and in the middle of each main coordinate: from one beginning two like groups are
     rarely found.
     """
-    fewer = where[:, : int(np.clip(len(where) // FOR_EACH, 2, PAIR))]
+    fewer = where[:, : allowed(len(where), PAIR)]
     straight = straightened(fewer, beside, np.zeros(len(where), np.int64))
     level = levelled(straight)
     begun = [in_two(levelled(where[:, :WORTH])), in_two(level)]

@@ -63,12 +63,12 @@ def _between(cuts: Cuts, rows: Array, second: Array, said: Array, like: bool) ->
 def _elsewhere(cuts: Cuts, rows: Array, alone: Fit) -> Array | None:
     """Another cut that is likelier and worth no less for pictures held out, if there is one."""
 
-    def worth(second: Array) -> float:
+    def apart(second: Array) -> float:
         return cuts.apart(rows[~second], rows[second])
 
-    best, likelihood, least = None, alone.likelihood + GAINED, worth(alone.labels == 1)
+    best, likelihood, least = None, alone.likelihood + GAINED, apart(alone.labels == 1)
     for begun in cuts.of(rows):
         fit = fitted(cuts.own(rows), cuts.bag.beside[rows], begun.astype(np.int64))
-        if fit.smallest >= LEAST and fit.likelihood > likelihood and worth(fit.labels == 1) >= least:
+        if fit.smallest >= LEAST and fit.likelihood > likelihood and apart(fit.labels == 1) >= least:
             best, likelihood = fit.labels == 1, fit.likelihood
     return best

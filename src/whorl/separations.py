@@ -23,7 +23,6 @@ WORDS = {
     "cooccurrence.evened": "evened co-occurrence",
     "cooccurrence.turned": "turned co-occurrence",
     "upsampling.phases": "even and odd rows",
-    "tones.differences": "differences by tone",
     "texture.lbp": "local binary patterns",
 }
 TOLD = {"radius": "radius {}", "scale": "at 1/{} size"}

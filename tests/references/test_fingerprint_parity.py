@@ -13,8 +13,6 @@ from whorl.features.cooccurrence import evened, residuals, turned
 from whorl.features.frequency import radial_spectrum, spectrum
 from whorl.features.residual import high_pass, predictor
 from whorl.features.texture import lbp
-from whorl.features.tones import AROUND, MARGIN, PRIOR, TONES, differences
-from whorl.features.tones import SMALL as NEXT_TO_NONE
 from whorl.features.upsampling import SMALL, phases
 from whorl.forge.phantom import draw_hospital
 from whorl.kernels.differences import FLOOR, LINES, SQUARES
@@ -224,40 +222,6 @@ def plain_phases(picture, around):
 def test_phases_are_the_means_of_a_plain_walk(around, height, width):
     picture = PICTURES[0, 6 : 6 + height, 9 : 9 + width]
     np.testing.assert_allclose(phases(picture[None], around)[0], plain_phases(picture, around), atol=1e-5)
-
-
-def plain_differences(picture):
-    """Sizes and leans of second differences at every tone, one place at a time."""
-    grey, reach = picture.astype(float), AROUND // 2
-    inner = [(y, x) for y, x in np.ndindex(grey.shape) if min(y, x) >= MARGIN]
-    inner = [(y, x) for y, x in inner if y < grey.shape[0] - MARGIN and x < grey.shape[1] - MARGIN]
-    hats = []
-    for y, x in inner:
-        tone = grey[y - reach : y + reach + 1, x - reach : x + reach + 1].mean()
-        where = np.interp(tone, TONES, np.arange(len(TONES)))
-        hats.append(np.maximum(0.0, 1.0 - np.abs(where - np.arange(len(TONES)))))
-    hats, values = np.asarray(hats), []
-    prior = PRIOR * len(inner) / len(TONES)
-    straight = [([(0, far), (far, 0)], 6 + 4 * far) for far in (1, 2, 3, 4)]
-    diagonal = [([(far, far), (far, -far)], most) for far, most in ((1, 12), (2, 18), (3, 22))]
-    knights = [([(1, far), (far, 1), (1, -far), (far, -1)], most) for far, most in ((2, 16), (3, 20))]
-    for ways, most in (*straight, *diagonal, *knights):
-        cut = [
-            [np.clip(grey[y + d, x + a] + grey[y - d, x - a] - 2 * grey[y, x], -most, most) for d, a in ways]
-            for y, x in inner
-        ]
-        size, value = np.abs(cut).mean(axis=1), np.mean(cut, axis=1)
-        level = (size @ hats + prior * size.mean()) / (hats.sum(axis=0) + prior) + NEXT_TO_NONE
-        values += [*np.log(level), *(value @ hats / (hats.sum(axis=0) + prior) / level)]
-    return np.asarray(values)
-
-
-@pytest.mark.parametrize("part", [np.s_[6:38, 9:34], np.s_[6:24, 20:36]])
-def test_differences_by_tone_are_the_means_of_a_plain_walk(part):
-    for picture in PICTURES:
-        expected = plain_differences(picture[part])
-        np.testing.assert_allclose(differences(picture[None][(slice(None), *part)])[0], expected, atol=0.02)
-        assert expected.std() > 0.1
 
 
 @pytest.mark.parametrize("points", [4, 8, 12, 16, 24])

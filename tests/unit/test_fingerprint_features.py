@@ -12,7 +12,6 @@ from whorl.features.cooccurrence import evened, residuals, turned
 from whorl.features.frequency import radial_spectrum, spectrum
 from whorl.features.residual import predictor
 from whorl.features.texture import lbp
-from whorl.features.tones import differences
 from whorl.features.upsampling import phases
 from whorl.forge.phantom import draw_hospital
 from whorl.records import BadInput
@@ -33,13 +32,12 @@ BLOCKS = {
     "coarse evened co-occurrence": partial(evened, scale=2),
     "turned co-occurrence": turned,
     "even and odd rows": phases,
-    "differences by tone": differences,
     "symmetric patterns": partial(lbp, method="symmetric"),
     "wide symmetric patterns": partial(lbp, radius=2.0, method="symmetric"),
     "sixteen symmetric patterns": partial(lbp, points=16, radius=2.0, method="symmetric"),
 }
 # Whole-number arithmetic: exactly the same after any flip or turn.
-EXACT = [name for name in BLOCKS if "occurrence" in name or "patterns" in name or "tone" in name]
+EXACT = [name for name in BLOCKS if "occurrence" in name or "patterns" in name]
 # These pictures were not doubled, and lie the same both ways: what rows differ in is chance.
 OF_GRAIN = [name for name in BLOCKS if name not in ("even and odd rows", "turned co-occurrence")]
 
@@ -127,35 +125,6 @@ def test_a_picture_and_its_transpose_are_one_but_grain_of_another_shape_is_not(n
     shaped = np.abs(lying.mean(axis=0) - round_.mean(axis=0)) / within
     assert turned.max() < 2.5
     assert shaped.max() > 4
-
-
-def noisy_where(bright, seed):
-    """Pictures of a dark and a bright half of any two widths; one of both is grainy, or neither more."""
-    rng = np.random.default_rng(seed)
-    pictures = []
-    for width in rng.integers(30, 66, 8):
-        half = np.arange(96) < width
-        strong = {True: half, False: ~half, None: np.full(96, 0.5)}[bright]
-        pictures.append(np.where(half, 150, 60) + rng.standard_normal((96, 96)) * (1 + 3 * strong))
-    return np.clip(np.rint(pictures), 0, 255).astype(np.uint8)
-
-
-def test_which_tones_are_grainy_is_seen_however_much_of_a_picture_has_them():
-    bright, dark = (differences(noisy_where(side, 1))[:, :9] for side in (True, False))
-    for table, other in ((bright, dark), (dark, bright)):
-        assert table.std(axis=0)[[3, 7]].max() < 0.2
-        assert np.abs(table.mean(axis=0) - other.mean(axis=0))[[3, 7]].min() > 0.6
-
-
-def test_differences_lean_where_bright_spots_lie_on_dark_ground():
-    rng = np.random.default_rng(2)
-    ground = 60 + rng.standard_normal((4, 96, 96))
-    spots = 15 * (rng.random((4, 96, 96)) < 0.04)
-    raised, sunk = (
-        differences(np.rint(ground + sign * spots).astype(np.uint8))[:, 9 + 3] for sign in (1, -1)
-    )
-    # Cut off, the two differences that end at a spot count more than the one in its middle.
-    assert (raised > 0.1).all() and (sunk < -0.1).all()
 
 
 def test_relative_cooccurrence_does_not_see_contrast():
