@@ -6,7 +6,8 @@ with the number given, clean and after one change of processing at a time; how o
 without being told; whether one generator, and real pictures, stay whole; and recognising enrolled generators,
 each left out in turn. `--results FILE.json` is what `python docs/attribution.py` reads; `--more SEEDS` puts
 into it how the index grows with the number of pictures, members and content drawn anew for every seed,
-`--others SEEDS` the index for other filters of the same kinds of generators, everything drawn anew.
+`--others SEEDS` the index for other filters of the same kinds of generators, everything drawn anew, and
+`--saved SEEDS` how they are counted where pictures were saved as JPEG.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ SPECS = {
     "near copies": "copies:rate=1",
 }
 PAIR = {"nearest 3, seed a": SPECS["nearest 3"], "nearest 3, seed b": SPECS["nearest 3"].replace("33", "43")}
-EACH, POOL, LEARNED, SERIES = (100, 300), 300, 200, 1000
+EACH, POOL, LEARNED, SERIES, BAGS = (100, 300), 300, 200, 1000, 30
 GROWING, GROWN = (50, 100, 200, 300), ("clean", "JPEG 85", "JPEG 75")
 RECIPE = recipes.load(api.FINGERPRINT)
 Known = tuple[Array, list[Array], Array]
@@ -169,10 +170,11 @@ def drawn(measure: Measure, table: str, seeds: Sequence[int]) -> list[dict[str, 
         return [row for job in jobs for row in job.result()]
 
 
-def counted(table: str, seed: int, bags: int) -> dict[str, Any]:
+def counted(table: str, seed: int, bags: int, change: str = "clean") -> dict[str, Any]:
     """The number is not given: bags of one to six generators, of one, and of real pictures."""
     made, rng = sampled(table, seed), np.random.default_rng([seed, 1])
-    known = {name: described(stack) for name, stack in made.items() if name not in PAIR}
+    alter = CHANGES[change]
+    known = {name: described(alter(stack, rng)) for name, stack in made.items() if name not in PAIR}
     names = list(SPECS)
     found = []
     for place in range(bags):
@@ -188,6 +190,11 @@ def counted(table: str, seed: int, bags: int) -> dict[str, Any]:
         draws = [bag(known, {name: rng.permutation(POOL)[:take]}, rng, seed)[0] for take in (100, 150, 200)]
         whole[name] = [clusters.supported(clusters.divide(one, seed, 3)) for one in draws]
     return {"bags": found, "alone": whole}
+
+
+def saved(table: str, seed: int, change: str) -> list[dict[str, Any]]:
+    """The number is not given, and every picture was changed."""
+    return [{"seed": seed, "change": change} | counted(table, seed, BAGS, change)]
 
 
 def recognised(table: str, seed: int) -> dict[str, Any]:
@@ -212,20 +219,26 @@ def recognised(table: str, seed: int) -> dict[str, Any]:
     return {"left_out": rows, "enrolled_pictures": half}
 
 
+PARTS: dict[str, Measure] = {"more": grown, "others": others, "saved": saved}
+
+
 def main() -> None:
     """Measure everything on two processes and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("table", nargs="?", default="")
     parser.add_argument("--seed", type=int, default=2026)
-    parser.add_argument("--bags", type=int, default=30)
+    parser.add_argument("--bags", type=int, default=BAGS)
     parser.add_argument("--results", type=Path)
-    parser.add_argument("--more", type=int, nargs="+", metavar="SEED", help="only this, put into --results")
-    parser.add_argument("--others", type=int, nargs="+", metavar="SEED", help="only this, put into --results")
+    for part in PARTS:
+        parser.add_argument(
+            f"--{part}", type=int, nargs="+", metavar="SEED", help="only this, into --results"
+        )
     chosen = parser.parse_args()
-    parts = (("more", grown, chosen.more), ("others", others, chosen.others))
-    asked = [part for part in parts if part[2]]
+    asked = [
+        (part, measure, getattr(chosen, part)) for part, measure in PARTS.items() if getattr(chosen, part)
+    ]
     if asked and not chosen.results:
-        parser.error("--more and --others put figures into the file of --results: give it")
+        parser.error(f"--{' and --'.join(PARTS)} put figures into the file of --results: give it")
     for part, measure, seeds in asked:
         found = {part: drawn(measure, chosen.table, seeds)}
         keep(json.loads(chosen.results.read_text(encoding="utf-8")) | found, chosen.results)

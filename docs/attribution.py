@@ -21,6 +21,7 @@ PROSE = Path(__file__).with_name("attribution.md.in")
 DATA = Path(__file__).parent / "data" / "attribution.json"
 NETWORKS = DATA.with_name("attribution_networks.json")
 SIZE = DATA.with_name("attribution_size.json")
+COUNTED = ("bags with the right number", "one generator called one", "real pictures called one")
 
 
 def page(content: Mapping[str, Any]) -> str:
@@ -37,6 +38,8 @@ def page(content: Mapping[str, Any]) -> str:
         "others_seeds": seeds(content["others"]),
         "counts": counts(kinds),
         "bags": bags(kinds),
+        "saved": saved(content["saved"]),
+        "saved_seeds": seeds(content["saved"]),
         "recognised": recognised(kinds),
         "large": sizes(large),
         "large_pictures": f"{large['pictures']:,}",
@@ -102,23 +105,30 @@ def seeds(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def counts(kinds: Mapping[str, Any]) -> str:
     """How often the number was right, with the interval of so few bags."""
-    rows = []
-    for kind, part in kinds.items():
-        found = part["counted"]["bags"]
-        right = sum(one["found"] == len(one["generators"]) for one in found)
-        alone = {name: draws for name, draws in part["counted"]["alone"].items() if name != "real"}
-        whole = sum(count == 1 for draws in alone.values() for count in draws)
-        real = part["counted"]["alone"]["real"]
-        rows.append(
-            [
-                kind,
-                share(right, len(found)),
-                share(whole, sum(map(len, alone.values()))),
-                share(sum(count == 1 for count in real), len(real)),
-            ]
-        )
-    header = ["content", "bags with the right number", "one generator called one", "real pictures called one"]
-    return table(header, rows)
+    return table(["content", *COUNTED], [[kind, *count(part["counted"])] for kind, part in kinds.items()])
+
+
+def saved(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The same after a change of every picture, and how many generators were found of how many in all."""
+    lines = []
+    for row in rows:
+        true = sum(len(one["generators"]) for one in row["bags"])
+        found = sum(one["found"] for one in row["bags"])
+        lines.append([row["change"], *count(row), f"{found} of {true}"])
+    return table(["every picture", *COUNTED, "generators found in all bags"], lines)
+
+
+def count(part: Mapping[str, Any]) -> list[str]:
+    """The columns COUNTED: bags, generators alone and real pictures whose number was right."""
+    alone = {name: draws for name, draws in part["alone"].items() if name != "real"}
+    right = sum(one["found"] == len(one["generators"]) for one in part["bags"])
+    whole = sum(found == 1 for draws in alone.values() for found in draws)
+    real = part["alone"]["real"]
+    return [
+        share(right, len(part["bags"])),
+        share(whole, sum(map(len, alone.values()))),
+        share(sum(found == 1 for found in real), len(real)),
+    ]
 
 
 def bags(kinds: Mapping[str, Any]) -> str:

@@ -12,8 +12,10 @@ import numpy as np
 from whorl import clusters, confounders, content, pipeline, regrouping, scenes, separations
 from whorl.agreement import agreement
 from whorl.clusters import Part
+from whorl.compression import saved
 from whorl.evaluate import label_measures
 from whorl.fingerprints import looks
+from whorl.kernels.principal import one_thread
 from whorl.metrics import adjusted_rand_index
 from whorl.outcomes import Attribution, CountChoice
 from whorl.pipeline import Settings
@@ -26,8 +28,11 @@ REPEATS = 4
 FOLDS = 5
 SAMPLED = 1500
 HALF = 500  # pictures of a resample, at most
+ASKED = 64  # pictures that are asked how they were saved
+STRONG = 90  # quality of JPEG below which generators are often taken together
 
 
+@one_thread()
 def attribute(
     *,
     images: ImageSet,
@@ -59,8 +64,7 @@ def attribute(
     numbers, sure = np.empty(len(order), np.int64), np.empty(len(order), np.float32)
     numbers[order], sure[order] = groups, confidence
     names = tuple(str(number + 1) for number in numbers)
-    places = np.empty_like(where)
-    places[order] = where
+    caution = "" if count is not None else _caution(images.pixels[order[:ASKED]])
     return Attribution(
         ids=images.ids,
         labels=names,
@@ -68,8 +72,8 @@ def attribute(
         count=chosen,
         count_given=count is not None,
         choices=_choices(divisions, where, halves, settings.seed),
-        why=_why(divisions, found, halves, count),
-        coordinates=_plane(places),
+        why=_why(divisions, found, halves, count) + caution,
+        coordinates=_plane(where[np.argsort(order)]),
         clusters=looks(images, names, sure),
         measures=_measures(images, names, answers, settings.seed),
         quarantined=images.quarantined,
@@ -80,6 +84,7 @@ def attribute(
             "agreement_of_methods": agreement(where, groups, settings.seed),
         },
         confounders=confounders.compare(suspects, names, settings.seed),
+        at_least=bool(caution),
         separations=separations.separations(
             bag,
             [names[row] for row in order],
@@ -223,6 +228,18 @@ def _why(divisions: list[list[Part]], found: int, halves: list[Half], given: int
         return reason
     agrees = "the same" if found == given else f"{found}"
     return f"The number was given; without it the answer would have been {agrees}. {reason}"
+
+
+def _caution(pixels: Array) -> str:
+    """Say so where pictures were saved in a way after which generators are seldom told apart unasked."""
+    qualities = saved(pixels)
+    strong = qualities[(qualities > 0) & (qualities < STRONG)]
+    if 2 * len(strong) < len(qualities):
+        return ""
+    return (
+        f" The pictures were saved as JPEG, with quality {np.median(strong):.0f} or so. That hides what tells"
+        " generators apart, and the number is often too small then: give it with -k if you know it."
+    )
 
 
 def _plane(places: Array) -> Array:

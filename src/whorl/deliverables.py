@@ -238,6 +238,7 @@ def _attribution_content(record: Attribution) -> dict[str, Any]:
         "schema": "whorl.attribution/2",
         "count": record.count,
         "count_given": record.count_given,
+        "at_least": record.at_least,
         "why": record.why,
         "choices": record.choices,
         "clusters": [

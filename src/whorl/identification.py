@@ -16,6 +16,7 @@ from whorl.evidence import conformal
 from whorl.extraction import networks_of
 from whorl.identifier import GAP, LEAST, Comparison, Identifier
 from whorl.identities import CANNOT_TELL, MIXED, UNKNOWN, Identification
+from whorl.kernels.principal import one_thread
 from whorl.library import Enrolled, Library
 from whorl.pipeline import Settings
 from whorl.records import Array, BadInput, ImageSet, Problem, Recipe, digest_of
@@ -44,6 +45,7 @@ def enroll(
     return enrolled
 
 
+@one_thread()
 def fingerprint(name: str, images: ImageSet, recipe: Recipe, settings: Settings) -> Enrolled:
     """Take the fingerprints of a generator's pictures; patients are kept as numbers only."""
     if len(images) < LEAST:
@@ -69,6 +71,7 @@ def fingerprint(name: str, images: ImageSet, recipe: Recipe, settings: Settings)
     )
 
 
+@one_thread()
 def identify(
     *,
     images: ImageSet,

@@ -278,7 +278,10 @@ class Separation:
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """Question 2 answered: how many generators, and which picture belongs to which."""
+    """Question 2 answered: how many generators, and which picture belongs to which.
+
+    `at_least`: there may well be more, because compression hides what tells them apart.
+    """
 
     ids: tuple[str, ...]
     labels: tuple[str, ...]
@@ -295,3 +298,4 @@ class Attribution:
     provenance: Mapping[str, Any]
     confounders: tuple[Confounder, ...] = ()
     separations: tuple[Separation, ...] = ()
+    at_least: bool = False

@@ -9,6 +9,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from whorl import api, clusters, images
+from whorl.alterations import ALTERATIONS
 from whorl.attribution import attribute
 from whorl.clusters import Bag
 from whorl.forge import editions
@@ -16,6 +17,7 @@ from whorl.metrics import adjusted_rand_index
 from whorl.pipeline import Settings
 from whorl.recipes import load, with_further
 from whorl.records import Answers, BadInput, ImageSet
+from whorl.report.attribution_view import headline
 
 RECIPE = load(api.FINGERPRINT)
 
@@ -67,6 +69,16 @@ def test_three_generators_are_counted_and_told_apart(mixture):
     assert found.confidence.shape == (54,) and found.coordinates.shape == (54, 2)
     assert found.confidence.min() >= 0 and found.confidence.max() <= 1 and found.confidence.mean() > 0.9
     assert [choice.count for choice in found.choices] == list(range(1, len(found.choices) + 1))
+
+
+def test_a_number_that_compression_makes_too_small_is_told_with_a_caution(mixture):
+    bag, _ = mixture
+    strong = images.load(ALTERATIONS["jpeg-75"](bag.pixels, np.random.default_rng(0)), name="bag")
+    found = ask(strong)
+    assert found.at_least and "saved as JPEG, with quality 7" in found.why
+    assert headline(found).endswith(" or more.")
+    for plain in (ask(strong, count=3), ask(bag)):
+        assert not plain.at_least and "JPEG" not in plain.why and "or more" not in headline(plain)
 
 
 @pytest.mark.parametrize("name", ["leaking", "interpolating", "clean"])

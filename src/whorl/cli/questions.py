@@ -263,7 +263,8 @@ def _tell_attribution(report: AttributionReport, page: Path) -> None:
     from whorl.report.confounder_view import headline
 
     record = report.record
-    say(f"{record.count} {'generator' if record.count == 1 else 'generators'}. {record.why}")
+    more = " or more" if record.at_least else ""
+    say(f"{record.count} {'generator' if record.count == 1 else 'generators'}{more}. {record.why}")
     total = len(record.ids)
     rows = [[cluster.label, str(cluster.size), f"{cluster.size / total:.1%}"] for cluster in record.clusters]
     print_table(["generator", "pictures", "share"], rows)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -61,9 +62,11 @@ class Rows:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Keep libraries of linear algebra from sharing out one product."""
+    """Keep libraries of linear algebra from sharing out one product; on busy cores their threads wait."""
     from threadpoolctl import threadpool_limits
 
+    for late in ("scipy.linalg", "sklearn.neighbors"):  # what is loaded inside would have its threads again
+        import_module(late)
     with threadpool_limits(1):
         yield
 

@@ -72,7 +72,8 @@ def headline(attribution: Attribution) -> str:
     if attribution.count_given:
         return f"{total} divided among {wording.whole(attribution.count)} {noun}, the number given."
     verb = "comes" if len(attribution.ids) == 1 else "come"
-    return f"The {total} most likely {verb} from {wording.whole(attribution.count)} {noun}."
+    more = " or more" if attribution.at_least else ""
+    return f"The {total} most likely {verb} from {wording.whole(attribution.count)} {noun}{more}."
 
 
 def _cards(attribution: Attribution, images: Mapping[int, Array] | None) -> dict[str, Any]:
