@@ -278,10 +278,7 @@ class Separation:
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """Question 2 answered: how many generators, and which picture belongs to which.
-
-    `at_least`: there may well be more, because compression hides what tells them apart.
-    """
+    """Question 2 answered: how many generators, and which picture belongs to which."""
 
     ids: tuple[str, ...]
     labels: tuple[str, ...]
@@ -298,4 +295,4 @@ class Attribution:
     provenance: Mapping[str, Any]
     confounders: tuple[Confounder, ...] = ()
     separations: tuple[Separation, ...] = ()
-    at_least: bool = False
+    at_least: bool = False  # there may well be more: compression hides what tells them apart

@@ -247,12 +247,8 @@ def _tell_evidence(record: Audit) -> None:
         say(f"remembered: {said}; at most {kept.q:.0%} of either list by mistake")
     if (loss := record.privacy_loss) is not None:
         say(f"privacy loss ε: at least {loss.epsilon:.2f}, with {loss.confidence:.0%} confidence")
-    if record.decision is not None:
-        say(
-            plain(
-                f"decision by '{record.decision.policy}': {record.decision.word} ({record.decision.sentence})"
-            )
-        )
+    if (made := record.decision) is not None:
+        say(plain(f"decision by '{made.policy}': {made.word} ({made.sentence})"))
     for finding in record.hygiene:
         if finding.severity != "note":
             say(plain(f"{finding.severity}: {finding.sentence}"))
