@@ -15,7 +15,7 @@ from whorl.clusters import Part
 from whorl.compression import saved
 from whorl.evaluate import label_measures
 from whorl.fingerprints import looks
-from whorl.kernels.principal import one_thread
+from whorl.kernels.threads import one_thread
 from whorl.metrics import adjusted_rand_index
 from whorl.outcomes import Attribution, CountChoice
 from whorl.pipeline import Settings

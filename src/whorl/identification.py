@@ -16,7 +16,7 @@ from whorl.evidence import conformal
 from whorl.extraction import networks_of
 from whorl.identifier import GAP, LEAST, Comparison, Identifier
 from whorl.identities import CANNOT_TELL, MIXED, UNKNOWN, Identification
-from whorl.kernels.principal import one_thread
+from whorl.kernels.threads import one_thread
 from whorl.library import Enrolled, Library
 from whorl.pipeline import Settings
 from whorl.records import Array, BadInput, ImageSet, Problem, Recipe, digest_of

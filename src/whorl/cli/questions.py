@@ -256,11 +256,11 @@ def _tell_evidence(record: Audit) -> None:
 
 def _tell_attribution(report: AttributionReport, page: Path) -> None:
     from whorl.display import chance, interval, plain, print_table, report_files, say
+    from whorl.report.attribution_view import generators
     from whorl.report.confounder_view import headline
 
     record = report.record
-    more = " or more" if record.at_least else ""
-    say(f"{record.count} {'generator' if record.count == 1 else 'generators'}{more}. {record.why}")
+    say(f"{generators(record)}. {record.why}")
     total = len(record.ids)
     rows = [[cluster.label, str(cluster.size), f"{cluster.size / total:.1%}"] for cluster in record.clusters]
     print_table(["generator", "pictures", "share"], rows)

@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from whorl.kernels.slabs import SLAB_BYTES, release
+from whorl.kernels.threads import one_thread
 from whorl.records import Array, Floats
 
 LEAST_ENERGY = 1e-3
@@ -58,17 +57,6 @@ class Rows:
 
         with ThreadPoolExecutor(max(1, min(len(parts), os.cpu_count() or 1))) as pool:
             yield from pool.map(done, parts)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep libraries of linear algebra from sharing out one product; on busy cores their threads wait."""
-    from threadpoolctl import threadpool_limits
-
-    for late in ("scipy.linalg", "sklearn.neighbors"):  # what is loaded inside would have its threads again
-        import_module(late)
-    with threadpool_limits(1):
-        yield
 
 
 @dataclass(frozen=True, eq=False)

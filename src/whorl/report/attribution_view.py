@@ -68,12 +68,16 @@ def attribution_view(attribution: Attribution, images: Mapping[int, Array] | Non
 def headline(attribution: Attribution) -> str:
     """Say in one sentence how many generators there are."""
     total = wording.pictures_counted(len(attribution.ids))
-    noun = "generator" if attribution.count == 1 else "generators"
     if attribution.count_given:
-        return f"{total} divided among {wording.whole(attribution.count)} {noun}, the number given."
+        return f"{total} divided among {generators(attribution)}, the number given."
     verb = "comes" if len(attribution.ids) == 1 else "come"
-    more = " or more" if attribution.at_least else ""
-    return f"The {total} most likely {verb} from {wording.whole(attribution.count)} {noun}{more}."
+    return f"The {total} most likely {verb} from {generators(attribution)}."
+
+
+def generators(attribution: Attribution) -> str:
+    """The number of generators in words."""
+    noun = "generator" if attribution.count == 1 else "generators"
+    return f"{wording.whole(attribution.count)} {noun}{' or more' if attribution.at_least else ''}"
 
 
 def _cards(attribution: Attribution, images: Mapping[int, Array] | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from whorl.kernels.threads import one_thread
 from whorl.learning.compression import Pace, codes
 from whorl.learning.effort import Effort
 from whorl.learning.workplace import ALONE, Workplace
@@ -209,7 +210,6 @@ def _plane(vectors: Array, perplexity: float, seed: int) -> Array:
     """Lay out in the plane by t-SNE, from the first two principal coordinates; few or equal points stay."""
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits
 
     if min(vectors.shape) < 3 or len(vectors) < 4 or not np.ptp(vectors, axis=0).any():
         return vectors
@@ -217,7 +217,7 @@ def _plane(vectors: Array, perplexity: float, seed: int) -> Array:
     near = float(np.clip(perplexity, 1, (len(vectors) - 1) / 3))
     model = TSNE(perplexity=near, init=1e-4 * start / start[:, 0].std(), random_state=seed)
     # Threads add their parts in any order, and the layout magnifies the last bit.
-    with threadpool_limits(1):
+    with one_thread():
         return np.asarray(model.fit_transform(vectors), np.float64)
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whorl.kernels.principal import Rows, axes, one_thread
+from whorl.kernels.principal import Rows, axes
+from whorl.kernels.threads import one_thread
 from whorl.records import Array, Count, Floats, ImageSet, Problem, Scores
 
 VERSION = 2
