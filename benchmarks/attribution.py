@@ -6,8 +6,8 @@ with the number given, clean and after one change of processing at a time; how o
 without being told; whether one generator, and real pictures, stay whole; and recognising enrolled generators,
 each left out in turn. `--results FILE.json` is what `python docs/attribution.py` reads; `--more SEEDS` puts
 into it how the index grows with the number of pictures, members and content drawn anew for every seed,
-`--others SEEDS` the index for other filters of the same kinds of generators, everything drawn anew, and
-`--saved SEEDS` how they are counted where pictures were saved as JPEG.
+`--again SEEDS` the index for many such draws, `--others SEEDS` for other filters of the same kinds of
+generators, everything drawn anew, and `--saved SEEDS` how they are counted where pictures were saved as JPEG.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -29,14 +30,25 @@ import numpy as np
 from PIL import Image
 from saving import keep
 
-from whorl import api, clusters, content, identification, images, pipeline, recipes, regrouping, scenes
+from whorl import (
+    attribution,
+    bearings,
+    clusters,
+    content,
+    grouping,
+    identification,
+    images,
+    pipeline,
+    recipes,
+    scenes,
+)
 from whorl.alterations import ALTERATIONS, Alteration
 from whorl.forge import generators
 from whorl.forge.phantom import draw_hospital
 from whorl.identifier import Identifier
 from whorl.metrics import adjusted_rand_index, auc
 from whorl.pipeline import Settings
-from whorl.records import Array, ImageSet, Problem
+from whorl.records import Array, ImageSet, Problem, Recipe
 
 SPECS = {
     "transposed 4": "decoder:upsampling=transposed,kernel=4,weights=31",
@@ -52,8 +64,6 @@ SPECS = {
 PAIR = {"nearest 3, seed a": SPECS["nearest 3"], "nearest 3, seed b": SPECS["nearest 3"].replace("33", "43")}
 EACH, POOL, LEARNED, SERIES, BAGS = (100, 300), 300, 200, 1000, 30
 GROWING, GROWN = (50, 100, 200, 300), ("clean", "JPEG 85", "JPEG 75")
-RECIPE = recipes.load(api.FINGERPRINT)
-Known = tuple[Array, list[Array], Array]
 Measure = Callable[[str, int, str], list[dict[str, Any]]]
 
 
@@ -103,36 +113,45 @@ def sampled(table: str, seed: int, series: int = 0) -> dict[str, Array]:
     return made
 
 
-def features(stack: Array) -> list[Array]:
+def features(stack: Array, recipe: Recipe) -> list[Array]:
     """The blocks of a fingerprint of some pictures."""
-    return pipeline.blocks(RECIPE, Problem("attribution", images.load(stack, name="bag")), Settings())
+    return pipeline.blocks(recipe, Problem("attribution", images.load(stack, name="bag")), Settings())
 
 
-def described(stack: Array) -> Known:
-    """Pictures, and what is known of each alone."""
-    return stack, features(stack), scenes.described(stack)
+@dataclass(frozen=True)
+class Known:
+    """Pictures of every generator, and what is known of each alone: blocks of features, what is shown."""
+
+    recipe: Recipe
+    parts: Mapping[str, tuple[Array, list[Array], Array]]
+
+
+def described(stacks: Mapping[str, Array]) -> Known:
+    """Describe pictures by the recipe that `whorl attribute` takes for them all."""
+    every = images.load(np.concatenate(list(stacks.values())), name="bag")
+    recipe = recipes.load(attribution.suited(every))
+    parts = {
+        name: (stack, features(stack, recipe), scenes.described(stack)) for name, stack in stacks.items()
+    }
+    return Known(recipe, parts)
 
 
 def bag(
-    known: Mapping[str, Known], rows: Mapping[str, Array], rng: np.random.Generator, seed: int
+    known: Known, rows: Mapping[str, Array], rng: np.random.Generator, seed: int
 ) -> tuple[clusters.Bag, Array]:
     """Mix some pictures of some generators, as `whorl attribute` does once they are described."""
     truth = np.concatenate([[name] * len(taken) for name, taken in rows.items()])
     order = rng.permutation(len(truth))
-    pixels = np.concatenate([known[name][0][taken] for name, taken in rows.items()])[order]
-    shown = np.concatenate([known[name][2][taken] for name, taken in rows.items()])[order]
+    pixels = np.concatenate([known.parts[name][0][taken] for name, taken in rows.items()])[order]
+    shown = np.concatenate([known.parts[name][2][taken] for name, taken in rows.items()])[order]
+    steps = [step.name for step in known.recipe.chain("features")]
     blocks = tuple(
-        np.concatenate([known[name][1][block][taken] for name, taken in rows.items()])[order]
-        for block in range(len(RECIPE.chain("features")))
+        np.concatenate([known.parts[name][1][block][taken] for name, taken in rows.items()])[order]
+        for block in range(len(steps))
     )
     mixed = images.load(pixels, name="bag")
-    varied = content.content(mixed, np.arange(len(order)), blocks, RECIPE, Settings(seed=seed))
-    return clusters.Bag(blocks, varied, scenes.main(shown)), truth[order]
-
-
-def told(mixed: clusters.Bag, count: int, seed: int) -> Array:
-    """Labels when the number is given, as `whorl attribute -k`."""
-    return regrouping.regrouped(mixed, clusters.divide(mixed, seed, count)[-1], seed)
+    varied = content.content(mixed, np.arange(len(order)), blocks, known.recipe, Settings(seed=seed))
+    return clusters.Bag(blocks, varied, scenes.main(shown), bearings.directed(steps)), truth[order]
 
 
 def told_apart(
@@ -140,20 +159,20 @@ def told_apart(
 ) -> dict[str, Any]:
     """The number is given: adjusted Rand index of a bag after one change of processing."""
     made, rng = sampled(table, seed, series), np.random.default_rng(seed)
-    known = {name: described(CHANGES[change](made[name][:each], rng)) for name in names}
+    known = described({name: CHANGES[change](made[name][:each], rng) for name in names})
     mixed, truth = bag(known, {name: np.arange(each) for name in names}, rng, seed)
-    ari = adjusted_rand_index(truth, told(mixed, len(names), seed))
+    ari = adjusted_rand_index(truth, grouping.grouped(mixed, seed, len(names)).labels)
     return {"change": change, "each": each, "generators": len(names), "ari": ari}
 
 
 def grown(table: str, seed: int, change: str) -> list[dict[str, Any]]:
     """The number is given: bags of more and more pictures of every generator."""
     made, rng = sampled(table, seed), np.random.default_rng(seed)
-    known = {name: described(CHANGES[change](made[name], rng)) for name in SPECS}
+    known = described({name: CHANGES[change](made[name], rng) for name in SPECS})
     rows = []
     for each in GROWING:
         mixed, truth = bag(known, {name: np.arange(each) for name in SPECS}, rng, seed)
-        ari = adjusted_rand_index(truth, told(mixed, len(SPECS), seed))
+        ari = adjusted_rand_index(truth, grouping.grouped(mixed, seed, len(SPECS)).labels)
         rows.append({"seed": seed, "change": change, "each": each, "ari": ari})
     return rows
 
@@ -161,6 +180,11 @@ def grown(table: str, seed: int, change: str) -> list[dict[str, Any]]:
 def others(table: str, seed: int, change: str) -> list[dict[str, Any]]:
     """The number is given: generators of the same kinds, whose filters are those of the seed too."""
     return [{"seed": seed} | told_apart(table, seed, change, EACH[0], list(SPECS), seed)]
+
+
+def again(table: str, seed: int, change: str) -> list[dict[str, Any]]:
+    """The number is given: the very generators of the page, other members, pictures and content."""
+    return [{"seed": seed} | told_apart(table, seed, change, EACH[0], list(SPECS))]
 
 
 def drawn(measure: Measure, table: str, seeds: Sequence[int]) -> list[dict[str, Any]]:
@@ -174,21 +198,20 @@ def counted(table: str, seed: int, bags: int, change: str = "clean") -> dict[str
     """The number is not given: bags of one to six generators, of one, and of real pictures."""
     made, rng = sampled(table, seed), np.random.default_rng([seed, 1])
     alter = CHANGES[change]
-    known = {name: described(alter(stack, rng)) for name, stack in made.items() if name not in PAIR}
+    known = described({name: alter(stack, rng) for name, stack in made.items() if name not in PAIR})
     names = list(SPECS)
     found = []
     for place in range(bags):
         chosen = [str(name) for name in rng.choice(names, 1 + place % 6, replace=False)]
         rows = {name: rng.permutation(POOL)[: rng.integers(100, POOL + 1)] for name in chosen}
         mixed, truth = bag(known, rows, rng, seed)
-        divisions = clusters.divide(mixed, seed, 10)
-        count = clusters.supported(divisions)
-        ari = adjusted_rand_index(truth, clusters.labels_of(divisions[count - 1], len(truth)))
-        found.append({"generators": chosen, "pictures": len(truth), "found": count, "ari": ari})
+        made_out = grouping.grouped(mixed, seed)
+        ari = adjusted_rand_index(truth, made_out.labels)
+        found.append({"generators": chosen, "pictures": len(truth), "found": made_out.found, "ari": ari})
     whole = {}
     for name in [*names, "real"]:
         draws = [bag(known, {name: rng.permutation(POOL)[:take]}, rng, seed)[0] for take in (100, 150, 200)]
-        whole[name] = [clusters.supported(clusters.divide(one, seed, 3)) for one in draws]
+        whole[name] = [grouping.grouped(one, seed).found for one in draws]
     return {"bags": found, "alone": whole}
 
 
@@ -199,14 +222,14 @@ def saved(table: str, seed: int, change: str) -> list[dict[str, Any]]:
 
 def recognised(table: str, seed: int) -> dict[str, Any]:
     """Each generator is left out in turn: known or not, for single pictures."""
-    made = sampled(table, seed)
+    made, recipe = sampled(table, seed), recipes.load(identification.FINGERPRINT)
     names = list(SPECS)
     half = POOL // 3 * 2
     enrolled, held = {}, {}
     for name in names:
         shown: ImageSet = images.load(made[name][:half], name=name)
-        enrolled[name] = identification.fingerprint(name, shown, RECIPE, Settings())
-        held[name] = features(made[name][half:])
+        enrolled[name] = identification.fingerprint(name, shown, recipe, Settings())
+        held[name] = features(made[name][half:], recipe)
     rows = []
     for left in names:
         machine = Identifier([enrolled[name] for name in names if name != left])
@@ -219,7 +242,7 @@ def recognised(table: str, seed: int) -> dict[str, Any]:
     return {"left_out": rows, "enrolled_pictures": half}
 
 
-PARTS: dict[str, Measure] = {"more": grown, "others": others, "saved": saved}
+PARTS: dict[str, Measure] = {"more": grown, "again": again, "others": others, "saved": saved}
 
 
 def main() -> None:

@@ -99,17 +99,21 @@ def attribute(
     count: int | None = None,
     answers: str | Path | None = None,
     size: int | None = None,
-    recipe: str = FINGERPRINT,
+    recipe: str | None = None,
     also: Sequence[str] = (),
     running: Running | None = None,
     exclude: Path | None = None,
 ) -> AttributionReport:
-    """Ask how many generators made the pictures, which made which; `also` names further features steps."""
+    """Ask how many generators made the pictures, which made which; `also` names further features steps.
+
+    Without a recipe it is the one suited to how the pictures were saved.
+    """
     running = running or Running()
     bag = _Loader(size, running, exclude)(images, "images")
     _stop_if_strict(running, bag)
     truth = editions.read_answers(Path(answers), "attribution") if answers is not None else None
-    chosen = recipes.with_further(recipes.load(recipe), also)
+    named = recipe or attributing.suited(bag)
+    chosen = recipes.with_further(recipes.load(named), also)
     chosen = untrained.marked(chosen, running.networks, running.effort)
     record = attributing.attribute(
         images=bag,

@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from whorl import clusters, confounders, content, pipeline, regrouping, scenes, separations
+from whorl import clusters, confounders, content, pipeline, scenes, separations
 from whorl.agreement import agreement
+from whorl.bearings import DIRECTED, directed
 from whorl.clusters import Part
-from whorl.compression import saved
+from whorl.compression import strong
 from whorl.evaluate import label_measures
 from whorl.fingerprints import looks
+from whorl.grouping import MOST, Grouping, Half, grouped, halves
+from whorl.identification import FINGERPRINT
 from whorl.kernels.threads import one_thread
 from whorl.metrics import adjusted_rand_index
 from whorl.outcomes import Attribution, CountChoice
 from whorl.pipeline import Settings
-from whorl.records import Answers, Array, BadInput, ImageSet, Problem, Recipe
+from whorl.records import Answers, Array, BadInput, ImageSet, Problem, Recipe, Step
 from whorl.traces import traces
 
-MOST = 10
-RESAMPLES = 5
 REPEATS = 4
 FOLDS = 5
+SAVED = "whorl-fingerprint.jpeg"  # recipe for pictures saved as strong JPEG
 SAMPLED = 1500
-HALF = 500  # pictures of a resample, at most
 ASKED = 64  # pictures that are asked how they were saved
-STRONG = 90  # quality of JPEG below which generators are often taken together
+
+
+def suited(images: ImageSet) -> str:
+    """The recipe of the catalogue whose features tell generators of such pictures apart."""
+    return SAVED if strong(images.pixels[_order(images)[:ASKED]]) else FINGERPRINT
 
 
 @one_thread()
@@ -50,17 +54,13 @@ def attribute(
     _check(images, recipe, count, answers)
     suspects = confounders.confounders(traces(images, files, settings.progress), settings.seed)
     blocks = tuple(pipeline.blocks(recipe, Problem("attribution", images, count=count), settings))
-    order = np.argsort(np.asarray(images.digests), kind="stable")  # file names and their order mean nothing
-    bag = _bag(images, order, blocks, recipe, settings, told=count is not None)
-    where = clusters.places(bag)
-    divisions = clusters.divide(bag, settings.seed, max(MOST, count or 1), settings.progress)
-    found = clusters.supported(divisions[:MOST])
-    halves = _halves(bag, found, settings)
-    chosen = found if count is None else count
-    first = _division(divisions, where, chosen)
-    if count is not None and count <= len(divisions):
-        first = regrouping.regrouped(bag, divisions[count - 1], settings.seed, settings.progress)
-    groups, confidence = _refined(where, first, settings.seed, kept=count is not None)
+    order = _order(images)
+    made = grouped(
+        _bag(images, order, blocks, recipe, settings, count), settings.seed, count, settings.progress
+    )
+    bag, divisions, where = made.bag, made.divisions, clusters.places(made.bag)
+    halved = halves(made, settings.seed, settings.progress)
+    groups, confidence = _refined(where, made.labels, settings.seed, kept=count is not None)
     numbers, sure = np.empty(len(order), np.int64), np.empty(len(order), np.float32)
     numbers[order], sure[order] = groups, confidence
     names = tuple(str(number + 1) for number in numbers)
@@ -69,15 +69,15 @@ def attribute(
         ids=images.ids,
         labels=names,
         confidence=sure,
-        count=chosen,
+        count=made.found if count is None else count,
         count_given=count is not None,
-        choices=_choices(divisions, where, halves, settings.seed),
-        why=_why(divisions, found, halves, count) + caution,
+        choices=_choices(divisions, where, halved, settings.seed),
+        why=_why(made, halved, count) + caution,
         coordinates=_plane(where[np.argsort(order)]),
         clusters=looks(images, names, sure),
         measures=_measures(images, names, answers, settings.seed),
         quarantined=images.quarantined,
-        notes=images.notes,
+        notes=(*images.notes, *_left_out(recipe, bag)),
         provenance={
             **(provenance or {}),
             **_facts(images, recipe, settings),
@@ -89,10 +89,15 @@ def attribute(
             bag,
             [names[row] for row in order],
             where,
-            separations.names_of(recipe.chain("features")),
+            separations.names_of(_used(recipe, bag)),
             settings.seed,
         ),
     )
+
+
+def _order(images: ImageSet) -> Array:
+    """The pictures by what they show: file names and their order mean nothing."""
+    return np.argsort(np.asarray(images.digests), kind="stable")
 
 
 def _check(images: ImageSet, recipe: Recipe, count: int | None, answers: Answers | None) -> None:
@@ -106,19 +111,18 @@ def _check(images: ImageSet, recipe: Recipe, count: int | None, answers: Answers
 
 
 def _bag(
-    images: ImageSet, order: Array, blocks: tuple[Array, ...], recipe: Recipe, settings: Settings, told: bool
+    images: ImageSet,
+    order: Array,
+    blocks: tuple[Array, ...],
+    recipe: Recipe,
+    settings: Settings,
+    count: int | None,
 ) -> clusters.Bag:
     """What is known of the pictures, in this order; what they show is only asked where the number is told."""
     varied = content.content(images, order, blocks, recipe, settings)
-    shown = scenes.main(scenes.described(images.pixels)) if told else None
-    return clusters.Bag(blocks, varied, shown).some(order)
-
-
-def _division(divisions: list[list[Part]], where: Array, count: int) -> Array:
-    """Labels of a division into so many parts; where no part can be divided, plain Ward clusters."""
-    if count <= len(divisions):
-        return clusters.labels_of(divisions[count - 1], len(where))
-    return clusters.wards(where, count)
+    shown = None if count is None else scenes.main(scenes.described(images.pixels))
+    steps = [step.name for step in recipe.chain("features")]
+    return clusters.Bag(blocks, varied, shown, directed(steps)).some(order)
 
 
 def _refined(where: Array, labels: Array, seed: int, kept: bool) -> tuple[Array, Array]:
@@ -148,29 +152,22 @@ def _refined(where: Array, labels: Array, seed: int, kept: bool) -> tuple[Array,
     return final, np.asarray(chances[np.arange(len(labels)), np.searchsorted(names, final)], np.float32)
 
 
-@dataclass(frozen=True, eq=False)
-class Half:
-    """What a random half of the pictures gives: its rows, its divisions, the number that it supports."""
-
-    rows: Array
-    divisions: list[list[Part]]
-    found: int
+def _used(recipe: Recipe, bag: clusters.Bag) -> list[Step]:
+    """The steps of the blocks that a bag was grouped by."""
+    return [step for step in recipe.chain("features") if step.name != DIRECTED or bag.directed is not None]
 
 
-def _halves(bag: clusters.Bag, found: int, settings: Settings) -> list[Half]:
-    """Divide random halves as the whole was: how far does the answer hang on the pictures at hand?"""
-    generator = np.random.default_rng(settings.seed)
-    made = []
-    for draw in range(RESAMPLES if len(bag) >= 4 * clusters.LEAST else 0):
-        settings.progress("resampling", draw, RESAMPLES)
-        rows = np.sort(generator.permutation(len(bag))[: min(HALF, len(bag) // 2)])
-        divisions = clusters.divide(bag.some(rows), settings.seed, min(MOST, found + 2))
-        made.append(Half(rows, divisions, clusters.supported(divisions)))
-    return made
+def _left_out(recipe: Recipe, bag: clusters.Bag) -> list[str]:
+    if len(_used(recipe, bag)) == len(recipe.chain("features")):
+        return []
+    return [
+        "Some pictures lie another way than others, mirrored, turned or cut at odd places: "
+        f"{DIRECTED}, which depends on that, was left out."
+    ]
 
 
 def _choices(
-    divisions: list[list[Part]], where: Array, halves: list[Half], seed: int
+    divisions: list[list[Part]], where: Array, halved: list[Half], seed: int
 ) -> tuple[CountChoice, ...]:
     """How well every number of generators fits: separation, agreement of halves, evidence for one more."""
     found = []
@@ -180,7 +177,7 @@ def _choices(
             adjusted_rand_index(
                 labels[half.rows], clusters.labels_of(half.divisions[count - 1], len(half.rows))
             )
-            for half in halves
+            for half in halved
             if count <= len(half.divisions)
         ]
         found.append(
@@ -209,8 +206,9 @@ def _silhouette(where: Array, labels: Array, seed: int) -> float:
     return float(silhouette_score(where, labels, sample_size=size, random_state=seed))
 
 
-def _why(divisions: list[list[Part]], found: int, halves: list[Half], given: int | None) -> str:
+def _why(made: Grouping, halved: list[Half], given: int | None) -> str:
     """Say in words how the number was found and how sure it is."""
+    divisions, found = made.divisions, made.found
     p_value, apart = _further(divisions[found - 1])
     left = f"(p {p_value:.2g}, {apart:.1f} spreads apart; at least {clusters.APART:g} are asked for)"
     if found == 1:
@@ -221,9 +219,9 @@ def _why(divisions: list[list[Part]], found: int, halves: list[Half], given: int
             f"Every division up to {found} shows in pictures that it had not seen, {nearest:.1f} spreads "
             f"apart or more; no part falls apart further {left}."
         )
-    if halves:
-        same = sum(half.found == found for half in halves)
-        reason += f" {same} of {len(halves)} random halves of the pictures give the same number."
+    if halved:
+        same = sum(half.found == found for half in halved)
+        reason += f" {same} of {len(halved)} random halves of the pictures give the same number."
     if given is None:
         return reason
     agrees = "the same" if found == given else f"{found}"
@@ -232,12 +230,11 @@ def _why(divisions: list[list[Part]], found: int, halves: list[Half], given: int
 
 def _caution(pixels: Array) -> str:
     """Say so where pictures were saved in a way after which generators are seldom told apart unasked."""
-    qualities = saved(pixels)
-    strong = qualities[(qualities > 0) & (qualities < STRONG)]
-    if 2 * len(strong) < len(qualities):
+    quality = strong(pixels)
+    if not quality:
         return ""
     return (
-        f" The pictures were saved as JPEG, with quality {np.median(strong):.0f} or so. That hides what tells"
+        f" The pictures were saved as JPEG, with quality {quality} or so. That hides what tells"
         " generators apart, and the number is often too small then: give it with -k if you know it."
     )
 

@@ -11,6 +11,7 @@ _USUAL = 12.0  # quantisation step of the low frequencies that JPEG's own table 
 LEAST_SIDE = 24  # a smaller picture has too few blocks
 _ZERO = 0.75  # rounding to whole grey levels moves a coefficient that was 0 by less
 _STEEPEST = 16.0
+STRONG = 90  # quality below which generators leave much less
 _ANGLE = (2 * np.arange(8)[None, :] + 1) * np.arange(8)[:, None] * np.pi / 16
 _COSINES = np.cos(_ANGLE) * np.where(np.arange(8) == 0, np.sqrt(1 / 8), 1 / 2)[:, None]
 _BLOCK = np.kron(_COSINES, _COSINES).T.astype(np.float32)  # 64 pixels of a block → 64 coefficients
@@ -47,6 +48,13 @@ def saved(stack: Array) -> Array:
     scale = 100.0 * step / _USUAL  # per cent of the table; the two halves of the scale are libjpeg's
     quality = np.where(scale <= 100.0, 100.0 - scale / 2, 5000.0 / scale)
     return np.where(was, np.clip(np.rint(quality), 1, 100), 0).astype(np.int64)
+
+
+def strong(stack: Array) -> int:
+    """The quality with which most pictures were once saved as JPEG, if that is below `STRONG`; or 0."""
+    qualities = saved(stack)
+    low = qualities[(qualities > 0) & (qualities < STRONG)]
+    return int(np.median(low)) if 2 * len(low) >= max(len(qualities), 1) else 0
 
 
 def _phase(grey: Array) -> Array:

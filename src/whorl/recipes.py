@@ -55,8 +55,12 @@ class Stages(Strict):
 
 
 class Variant(Stages):
-    """The stages that differ from the base, and what the paper says of this run."""
+    """The stages that differ from the base, and what the paper says of this run.
 
+    `further` steps come after the features that it has of its own or from the base.
+    """
+
+    further: Chain | None = None
     run: str | None = None
     reported: dict[str, float] = Field(default_factory=dict)
     note: str = ""
@@ -205,6 +209,9 @@ def _recipe(system: str, content: System, name: str, variant: Variant) -> Recipe
         elif inherited is not None and not replaced:
             chosen[stage] = inherited
     full = f"{system}.{name}"
+    if variant.further is not None:
+        own = list(_specs("features", chosen["features"])) if "features" in chosen else []
+        chosen["features"] = [*own, *_specs("further", variant.further)]
     _check_shape(full, chosen)
     about = content.about.model_dump()
     about |= {key: value for key in ("fidelity", "reason") if (value := getattr(variant, key)) is not None}

@@ -23,6 +23,7 @@ WORDS = {
     "cooccurrence.evened": "evened co-occurrence",
     "cooccurrence.turned": "turned co-occurrence",
     "upsampling.phases": "even and odd rows",
+    "upsampling.neighbours": "neighbours by direction",
     "texture.lbp": "local binary patterns",
 }
 TOLD = {"radius": "radius {}", "scale": "at 1/{} size"}

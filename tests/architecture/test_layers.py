@@ -61,6 +61,8 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
                 "whorl.scenes",
                 "whorl.content",
                 "whorl.standins",
+                "whorl.grouping",
+                "whorl.bearings",
                 "whorl.regrouping",
                 "whorl.renaming",
                 "whorl.cuts",

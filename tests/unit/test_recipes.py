@@ -55,6 +55,22 @@ def test_a_variant_takes_what_it_does_not_say_from_the_base(write) -> None:
     assert other.note == "larger"
 
 
+def test_further_features_come_after_those_of_the_base_or_of_the_variant(write) -> None:
+    def features(recipe: Recipe) -> list[str]:
+        return [step.name for step in recipe.chain("features")]
+
+    further = 'further = { step = "residual.predictor" }'
+    assert features(write(further)) == ["pixels.thumbnail", "residual.predictor"]
+    own = f'features = "texture.lbp"\n{further}'
+    assert features(write(own)) == ["texture.lbp", "residual.predictor"]
+    alone = BASE.replace('features = { step = "pixels.thumbnail", size = 16 }', "")
+    assert features(write('further = ["texture.lbp", "residual.predictor"]', alone)) == [
+        "texture.lbp",
+        "residual.predictor",
+    ]
+    assert write(further).digest != write().digest
+
+
 def test_a_scorer_takes_the_place_of_pooling_and_back(write) -> None:
     scored = write('scorer = "reconstruction.subspace"')
     assert "pool" not in said(scored)

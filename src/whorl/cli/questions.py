@@ -133,7 +133,7 @@ def attribute(
         int | None, counted("How many there are; estimated if not given.", name=["-k", "--generators"])
     ] = None,
     answers: Truth = None,
-    recipe: Fingerprint = "whorl-fingerprint.ward",
+    recipe: Fingerprint | None = None,
     also: Also = (),
     networking: Networking = NETWORKING,
     reading: Reading = READING,

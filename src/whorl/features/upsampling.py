@@ -6,14 +6,19 @@ residual is looked at beside those around it, so that a few strong edges do not 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from whorl.kernels.differences import LINES, SQUARES, beside_others, filtered
+from whorl.kernels.differences import FLOOR, LINES, SQUARES, beside_others, filtered
 from whorl.records import Array, BadInput, Count, Floats
 
 VERSION = 1
 LEAST = 16  # pixels of a side
 SMALL = 0.01  # difference below which none is told from none
+SIGNS = np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]])  # of even, odd places
+MOST = 3.0  # times that a residual counts what those around it are, at most
+SIGMA = 1.0  # of the blur that leaves residuals
 
 
 def phases(images: Array, around: Count = 9) -> Floats:
@@ -28,6 +33,57 @@ def phases(images: Array, around: Count = 9) -> Floats:
         raise BadInput(f"upsampling.phases needs pictures of {LEAST} pixels or more: give --size {LEAST}")
     table = np.asarray([_differences(np.rint(image).astype(np.int32), around) for image in images])
     return np.log(table.reshape(len(images), -1) + SMALL).astype(np.float32)
+
+
+def neighbours(images: Array, reach: Count = 3, around: Count = 9) -> Floats:
+    """How residuals go together with those up to `reach` away, from even and odd rows and columns apart.
+
+    (n, h, w) -> (n, 8 reach (reach + 1) + 3): for every step over half the plane the correlation, and how it
+    differs between even and odd rows, columns and their checkerboard, beside `around` × `around` places.
+    A flip, turn or shift changes it: for pictures that all lie the same way.
+    """
+    least = max(LEAST, 2 * (reach + 1))
+    if min(images.shape[1:]) < least:
+        raise BadInput(f"upsampling.neighbours needs pictures of {least} pixels or more: give --size {least}")
+    even = _evened(images, around)
+    phases = {(down, across): even[:, down::2, across::2] for down in (0, 1) for across in (0, 1)}
+    steps = [(down, across) for down in range(reach + 1) for across in range(-reach, reach + 1)]
+    table = np.concatenate([_together(phases, *step) for step in steps if step >= (0, 0)], axis=1)
+    table /= even[0].size
+    return np.asarray(table[:, 1:] / np.maximum(table[:, :1], SMALL), np.float32)
+
+
+def _evened(images: Array, around: int) -> Array:
+    """Each residual beside the mean absolute one about it, (n, h, w)."""
+    from scipy.ndimage import uniform_filter
+
+    from whorl.kernels.blurs import blurred
+
+    residual = np.asarray(images, np.float32) - blurred(images, SIGMA)
+    others = uniform_filter(np.abs(residual), (0, around, around), mode="nearest") + FLOOR
+    return np.asarray(np.clip(residual / others, -MOST, MOST))
+
+
+def _together(phases: Mapping[tuple[int, int], Array], down: int, across: int) -> Array:
+    """Sums of products with the pixel so far away, (n, 4): all of them, and the three differences."""
+    sums = []
+    for (row, column), one in phases.items():
+        other = phases[(row + down) % 2, (column + across) % 2]
+        here, there = _overlap(one.shape[1:], other.shape[1:], ((row + down) // 2, (column + across) // 2))
+        sums.append(np.einsum("nij,nij->n", one[:, here[0], here[1]], other[:, there[0], there[1]]))
+    return np.asarray(np.column_stack(sums) @ SIGNS)
+
+
+def _overlap(
+    one: tuple[int, ...], other: tuple[int, ...], moved: tuple[int, int]
+) -> tuple[list[slice], list[slice]]:
+    """Where two planes (h, w) lie over one another when the first is moved over the second."""
+    here, there = [], []
+    for length, beside, step in zip(one, other, moved, strict=True):
+        start, stop = max(0, -step), min(length, beside - step)
+        here.append(slice(start, stop))
+        there.append(slice(start + step, stop + step))
+    return here, there
 
 
 def _differences(grey: Array, around: int) -> list[float]:

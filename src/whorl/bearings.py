@@ -1,0 +1,70 @@
+"""Whether one generator was taken for two because some of its pictures lie another way.
+
+A generator's filters are the same along no two directions. That is worth a block of a fingerprint, but a
+picture that was mirrored, turned or cut at an odd place looks there as if another generator had made it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations, product
+
+import numpy as np
+
+from whorl.records import Array
+
+DIRECTED = "upsampling.neighbours"  # the step whose numbers change when a picture is turned
+TELLING = 6.0  # times that two groups must differ more than by chance, for this to be asked
+ALIKE = 0.12  # of the difference of two groups, what may be left once one of them is turned
+WAYS = tuple(product((1, -1), (1, -1), (False, True), (1, -1), (1, -1)))[1:]  # all but as they lie
+
+
+def directed(steps: Sequence[str]) -> int | None:
+    """The place of `DIRECTED` among the steps of a fingerprint, if it is one of them."""
+    return steps.index(DIRECTED) if DIRECTED in steps else None
+
+
+def turned_copies(table: Array, labels: Array) -> bool:
+    """Whether two groups differ in `DIRECTED` (n, d) as pictures and the same pictures turned do."""
+    planes = _planes(table)
+    groups = [planes[labels == name] for name in np.unique(labels)]
+    if len(groups) < 2:
+        return False
+    means = [group.mean(axis=0, keepdims=True) for group in groups]
+    within = sum(((group - mean) ** 2).sum(axis=0) for group, mean in zip(groups, means, strict=True))
+    spread = np.maximum(within / max(len(planes) - len(groups), 1), 1e-12)
+    used = planes.any(axis=0)
+
+    def apart(one: Array, other: Array) -> float:
+        return float((((one - other) ** 2)[0] / spread)[used].sum())
+
+    for (one, few), (other, many) in combinations(zip(means, map(len, groups), strict=True), 2):
+        chance = float(used.sum()) * (1 / few + 1 / many)
+        own = apart(one, other)
+        if own > TELLING * chance:
+            turned = min(apart(_lying(one, *way), other) for way in WAYS)
+            if turned - chance < ALIKE * (own - chance):
+                return True
+    return False
+
+
+def _planes(table: Array) -> Array:
+    """For every step over the plane the correlation and its three differences; (n, 4, side, side)."""
+    full = np.insert(table, 0, 0.0, axis=1).reshape(len(table), -1, 4)
+    reach = int(np.sqrt(full.shape[1] / 2))
+    planes = np.zeros((len(table), 4, 2 * reach + 1, 2 * reach + 1))
+    steps = [step for step in product(range(reach + 1), range(-reach, reach + 1)) if step >= (0, 0)]
+    for place, (down, across) in enumerate(steps):
+        # Seen from the other end of a step to an odd row, even rows are the odd ones.
+        odd = np.array([1, (-1) ** down, (-1) ** across, (-1) ** (down + across)])
+        planes[:, :, reach - down, reach - across] = full[:, place] * odd
+        planes[:, :, reach + down, reach + across] = full[:, place]
+    return planes
+
+
+def _lying(planes: Array, down: int, across: int, over: bool, rows: int, columns: int) -> Array:
+    """The same of pictures mirrored (-1), turned over the diagonal, and moved by a row or a column (-1)."""
+    seen = planes[:, :, ::down, ::across]
+    if over:
+        seen = seen[:, [0, 2, 1, 3]].swapaxes(2, 3)
+    return np.asarray(seen * np.array([1, rows, columns, rows * columns])[:, None, None])
