@@ -9,12 +9,12 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 import pages
 from pages import table
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
 
 PAGE = Path(__file__).with_name("attribution.md")
 PROSE = Path(__file__).with_name("attribution.md.in")
@@ -34,6 +34,8 @@ def page(content: Mapping[str, Any]) -> str:
         "changes": changes(kinds),
         "more": more(content["more"]),
         "more_seeds": seeds(content["more"]),
+        "again": others(content["again"], interval=True),
+        "again_seeds": seeds(content["again"]),
         "others": others(content["others"]),
         "others_seeds": seeds(content["others"]),
         "counts": counts(kinds),
@@ -88,14 +90,21 @@ def more(rows: Sequence[Mapping[str, Any]]) -> str:
     return table(["every picture", *(f"{size} of each" for size in sizes)], lines)
 
 
-def others(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The adjusted Rand index where filters were drawn anew as well, and in how many draws it is high."""
+def others(rows: Sequence[Mapping[str, Any]], interval: bool = False) -> str:
+    """The adjusted Rand index of many draws, in how many of them it is high, the interval of their mean."""
     lines = []
     for change in dict.fromkeys(row["change"] for row in rows):
         found = [row["ari"] for row in rows if row["change"] == change]
         high = f"{sum(ari >= 0.95 for ari in found)} of {len(found)}"
-        lines.append([change, f"{fmean(found):.3f}", f"{min(found):.3f}", f"{max(found):.3f}", high])
+        mean = f"{fmean(found):.3f}" + (f" [{within(found)}]" if interval else "")
+        lines.append([change, mean, f"{min(found):.3f}", f"{max(found):.3f}", high])
     return table(["every picture", "mean", "least", "largest", "0.95 or more"], lines)
+
+
+def within(found: Sequence[float]) -> str:
+    """The 95 % interval of a mean (Student's t)."""
+    reach = t.ppf(0.975, len(found) - 1) * stdev(found) / len(found) ** 0.5
+    return f"{fmean(found) - reach:.3f}, {min(fmean(found) + reach, 1.0):.3f}"
 
 
 def seeds(rows: Sequence[Mapping[str, Any]]) -> str:

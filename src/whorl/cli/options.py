@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from whorl.networks.embedding import Networks
 
 Fingerprint = Annotated[str, Parameter(help="Recipe whose features are the fingerprint.")]
+Suited = Annotated[
+    str | None,
+    Parameter(help="Recipe whose features are the fingerprint; by how the pictures were saved if not given."),
+]
 Also = Annotated[
     tuple[str, ...],
     Parameter(help="Features step to put beside the recipe's own.", negative="", show_default=False),
