@@ -11,6 +11,7 @@ from itertools import combinations, product
 
 import numpy as np
 
+from whorl.clusters import LEAST
 from whorl.records import Array
 
 DIRECTED = "upsampling.neighbours"  # the step whose numbers change when a picture is turned
@@ -25,14 +26,18 @@ def directed(steps: Sequence[str]) -> int | None:
 
 
 def turned_copies(table: Array, labels: Array) -> bool:
-    """Whether two groups differ in `DIRECTED` (n, d) as pictures and the same pictures turned do."""
+    """Whether two groups differ in `DIRECTED` (n, d) as pictures and the same pictures turned do.
+
+    Groups of fewer pictures than make a generator are not asked.
+    """
     planes = _planes(table)
-    groups = [planes[labels == name] for name in np.unique(labels)]
+    names, sizes = np.unique(labels, return_counts=True)
+    groups = [planes[labels == name] for name in names[sizes >= LEAST]]
     if len(groups) < 2:
         return False
     means = [group.mean(axis=0, keepdims=True) for group in groups]
     within = sum(((group - mean) ** 2).sum(axis=0) for group, mean in zip(groups, means, strict=True))
-    spread = np.maximum(within / max(len(planes) - len(groups), 1), 1e-12)
+    spread = np.maximum(within / (sum(map(len, groups)) - len(groups)), 1e-12)
     used = planes.any(axis=0)
 
     def apart(one: Array, other: Array) -> float:

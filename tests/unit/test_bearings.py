@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from whorl import bearings, grouping, images
+from whorl import api, bearings, grouping, images
 from whorl.alterations import jpeg
 from whorl.attribution import SAVED, attribute, suited
 from whorl.clusters import Bag
@@ -103,6 +103,7 @@ def test_groups_that_differ_by_chance_only_are_nobodys_turned_copies():
         labels = np.random.default_rng(seed).integers(0, 6, 120)
         assert not bearings.turned_copies(table, labels)
     assert not bearings.turned_copies(table, np.zeros(120, np.int64))
+    assert not bearings.turned_copies(table, np.arange(120)), "single pictures are no evidence"
 
 
 def test_two_generators_half_of_whose_pictures_are_mirrored_are_told_apart_by_what_is_blind_to_that():
@@ -134,6 +135,14 @@ def test_what_depends_on_bearing_is_asked_only_of_pictures_saved_as_strong_jpeg(
     blind, seeing = (load(name).chain("features") for name in (FINGERPRINT, SAVED))
     assert seeing[: len(blind)] == blind
     assert [step.name for step in seeing[len(blind) :]] == [bearings.DIRECTED]
+
+
+def test_the_recipe_is_the_one_suited_unless_one_is_named():
+    saved = jpeg(leaning(30, 10, 0.8), 75)
+    asked = (None, SAVED), (FINGERPRINT, FINGERPRINT)
+    for named, used in asked:
+        record = api.attribute(saved, count=1, recipe=named).record
+        assert list(record.provenance["recipes"]) == [used]
 
 
 def test_the_answer_names_what_was_used_and_says_what_was_left_out(monkeypatch):
