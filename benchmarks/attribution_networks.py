@@ -31,7 +31,7 @@ from whorl.store import write_text
 EIGHT = [name for name in SPECS if name != "near copies"]
 CHANGED = ("clean", "JPEG 85", "noise 2", "resized to 0.9")
 RECIPES = {
-    "default fingerprint, Ward": "whorl-fingerprint.ward",
+    "fingerprint, Ward": "whorl-fingerprint.ward",
     "local binary patterns, Ward": "a24-aiml.lbp-ward",
     "local binary patterns, k-means": "a24-aiml.lbp-kmeans",
     "MobileNetV2, Ward": "a24-aiml.mobilenet-ward",

@@ -26,14 +26,14 @@ from whorl.traces import traces
 
 REPEATS = 4
 FOLDS = 5
-SAVED = "whorl-fingerprint.jpeg"  # recipe for pictures saved as strong JPEG
+AFTER_JPEG = "whorl-fingerprint.jpeg"  # recipe for pictures saved as strong JPEG
 SAMPLED = 1500
 ASKED = 64  # pictures that are asked how they were saved
 
 
 def suited(images: ImageSet) -> str:
     """The recipe of the catalogue whose features tell generators of such pictures apart."""
-    return SAVED if strong(images.pixels[_order(images)[:ASKED]]) else FINGERPRINT
+    return AFTER_JPEG if strong(images.pixels[_order(images)[:ASKED]]) else FINGERPRINT
 
 
 @one_thread()
@@ -154,14 +154,14 @@ def _refined(where: Array, labels: Array, seed: int, kept: bool) -> tuple[Array,
 
 def _used(recipe: Recipe, bag: clusters.Bag) -> list[Step]:
     """The steps of the blocks that a bag was grouped by."""
-    return [step for step in recipe.chain("features") if step.name != DIRECTED or bag.directed is not None]
+    return [step for step in recipe.chain("features") if step.name != DIRECTED or bag.directed]
 
 
 def _left_out(recipe: Recipe, bag: clusters.Bag) -> list[str]:
     if len(_used(recipe, bag)) == len(recipe.chain("features")):
         return []
     return [
-        "Some pictures lie another way than others, mirrored, turned or cut at odd places: "
+        "Some pictures seem to lie another way than others, mirrored, turned or cut at odd places: "
         f"{DIRECTED}, which depends on that, was left out."
     ]
 

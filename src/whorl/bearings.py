@@ -8,25 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations, product
+from typing import NamedTuple
 
 import numpy as np
 
 from whorl.clusters import LEAST
+from whorl.kernels.differences import half_plane
 from whorl.records import Array
 
 DIRECTED = "upsampling.neighbours"  # the step whose numbers change when a picture is turned
 TELLING = 6.0  # times that two groups must differ more than by chance, for this to be asked
 ALIKE = 0.12  # of the difference of two groups, what may be left once one of them is turned
-WAYS = tuple(product((1, -1), (1, -1), (False, True), (1, -1), (1, -1)))[1:]  # all but as they lie
 
 
-def directed(steps: Sequence[str]) -> int | None:
-    """The place of `DIRECTED` among the steps of a fingerprint, if it is one of them."""
-    return steps.index(DIRECTED) if DIRECTED in steps else None
+class Way(NamedTuple):
+    """How a picture may lie: mirrored, then turned over its diagonal, then moved by a pixel (-1: it is)."""
+
+    mirrored_down: int = 1
+    mirrored_across: int = 1
+    over_diagonal: bool = False
+    moved_down: int = 1
+    moved_across: int = 1
+
+
+WAYS = [Way(*way) for way in product((1, -1), (1, -1), (False, True), (1, -1), (1, -1))][1:]  # but as it lies
+
+
+def directed(steps: Sequence[str]) -> tuple[int, ...]:
+    """The places of `DIRECTED` among the steps of a fingerprint."""
+    return tuple(place for place, step in enumerate(steps) if step == DIRECTED)
 
 
 def turned_copies(table: Array, labels: Array) -> bool:
-    """Whether two groups differ in `DIRECTED` (n, d) as pictures and the same pictures turned do.
+    """Whether one group looks like another one mirrored, turned or moved by one pixel; `DIRECTED` (n, d).
 
     Groups of fewer pictures than make a generator are not asked.
     """
@@ -47,7 +61,7 @@ def turned_copies(table: Array, labels: Array) -> bool:
         chance = float(used.sum()) * (1 / few + 1 / many)
         own = apart(one, other)
         if own > TELLING * chance:
-            turned = min(apart(_lying(one, *way), other) for way in WAYS)
+            turned = min(apart(_lying(one, way), other) for way in WAYS)
             if turned - chance < ALIKE * (own - chance):
                 return True
     return False
@@ -58,8 +72,7 @@ def _planes(table: Array) -> Array:
     full = np.insert(table, 0, 0.0, axis=1).reshape(len(table), -1, 4)
     reach = int(np.sqrt(full.shape[1] / 2))
     planes = np.zeros((len(table), 4, 2 * reach + 1, 2 * reach + 1))
-    steps = [step for step in product(range(reach + 1), range(-reach, reach + 1)) if step >= (0, 0)]
-    for place, (down, across) in enumerate(steps):
+    for place, (down, across) in enumerate(half_plane(reach)):
         # Seen from the other end of a step to an odd row, even rows are the odd ones.
         odd = np.array([1, (-1) ** down, (-1) ** across, (-1) ** (down + across)])
         planes[:, :, reach - down, reach - across] = full[:, place] * odd
@@ -67,9 +80,10 @@ def _planes(table: Array) -> Array:
     return planes
 
 
-def _lying(planes: Array, down: int, across: int, over: bool, rows: int, columns: int) -> Array:
-    """The same of pictures mirrored (-1), turned over the diagonal, and moved by a row or a column (-1)."""
-    seen = planes[:, :, ::down, ::across]
-    if over:
+def _lying(planes: Array, way: Way) -> Array:
+    """The same of pictures that lie another way."""
+    seen = planes[:, :, :: way.mirrored_down, :: way.mirrored_across]
+    if way.over_diagonal:
         seen = seen[:, [0, 2, 1, 3]].swapaxes(2, 3)
-    return np.asarray(seen * np.array([1, rows, columns, rows * columns])[:, None, None])
+    signs = np.array([1, way.moved_down, way.moved_across, way.moved_down * way.moved_across])
+    return np.asarray(seen * signs[:, None, None])

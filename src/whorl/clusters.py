@@ -32,14 +32,14 @@ MOST = 20
 class Bag:
     """Features of n pictures: blocks (n, d) of fingerprint, and how much of each is content, (d, d).
 
-    `shown` (n, q) is what they show in large, spread 1, if that is known; `directed` the place of a block
-    that depends on which way a picture lies.
+    `shown` (n, q) is what they show in large, spread 1, if that is known; `directed` the places of blocks
+    that depend on which way a picture lies.
     """
 
     blocks: tuple[Array, ...]
     content: tuple[Array, ...]
     shown: Array | None = None
-    directed: int | None = None
+    directed: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.blocks[0])
@@ -50,8 +50,8 @@ class Bag:
         return replace(self, blocks=tuple(block[rows] for block in self.blocks), shown=shown)
 
     def undirected(self) -> Bag:
-        """Return the same without the block that depends on which way a picture lies."""
-        kept = [place for place in range(len(self.blocks)) if place != self.directed]
+        """Return the same without the blocks that depend on which way a picture lies."""
+        kept = [place for place in range(len(self.blocks)) if place not in self.directed]
         blocks, content = (tuple(part[place] for place in kept) for part in (self.blocks, self.content))
         return Bag(blocks, content, self.shown)
 

@@ -54,7 +54,7 @@ def strong(stack: Array) -> int:
     """The quality with which most pictures were once saved as JPEG, if that is below `STRONG`; or 0."""
     qualities = saved(stack)
     low = qualities[(qualities > 0) & (qualities < STRONG)]
-    return int(np.median(low)) if 2 * len(low) >= max(len(qualities), 1) else 0
+    return round(float(np.median(low))) if 2 * len(low) >= max(len(qualities), 1) else 0
 
 
 def _phase(grey: Array) -> Array:

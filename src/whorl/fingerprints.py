@@ -16,6 +16,7 @@ EXAMPLES = 6
 BATCH = 64
 RINGS = 48
 SMALLEST = 32  # pixels that a quarter keeps, so that every feature can look at it
+BLOCK = 8
 GAIN = 1.4
 ASKED = 16  # pictures of a group that are asked whether they were JPEG
 REACH = 32  # pixels that the autocorrelation looks away, a quarter of the picture at most
@@ -57,10 +58,14 @@ def looks(images: ImageSet, labels: Sequence[str], confidence: Array) -> tuple[C
 
 
 def quarters(stack: Array) -> Array:
-    """The four corners of every picture, (4 n, side, side): made alike, showing other things."""
+    """The four corners of every picture, (4 n, side, side): made alike, showing other things.
+
+    They begin at whole blocks of JPEG, so that even rows stay even ones.
+    """
     height, width = stack.shape[1:]
     side = min(max(min(height, width) // 2, SMALLEST), height, width)
-    corners = [(top, left) for top in (0, height - side) for left in (0, width - side)]
+    below, right = ((length - side) // BLOCK * BLOCK for length in (height, width))
+    corners = [(top, left) for top in (0, below) for left in (0, right)]
     cut = [stack[:, top : top + side, left : left + side] for top, left in corners]
     return np.stack(cut, axis=1).reshape(-1, side, side)
 

@@ -43,9 +43,13 @@ class Half:
 def grouped(bag: Bag, seed: int, count: int | None = None, progress: Progress = silent) -> Grouping:
     """Group a bag into `count` groups, or as many as pictures support."""
     made = _grouped(bag, seed, count, progress)
-    if bag.directed is None or not turned_copies(bag.blocks[bag.directed], made.labels):
+    if len(bag.directed) == len(bag.blocks):  # nothing else to go by
         return made
-    return _grouped(bag.undirected(), seed, count, progress)
+    unasked = clusters.labels_of(made.divisions[made.found - 1], len(bag))
+    tables = [bag.blocks[place] for place in bag.directed]
+    if any(turned_copies(table, labels) for table in tables for labels in (made.labels, unasked)):
+        return _grouped(bag.undirected(), seed, count, progress)
+    return made
 
 
 def _grouped(bag: Bag, seed: int, count: int | None, progress: Progress) -> Grouping:

@@ -131,6 +131,8 @@ def with_further(recipe: Recipe, names: Iterable[str]) -> Recipe:
     for name in names:
         description = steps.check("features", name, {})
         further = Step("features", name, {}, "both", description.version)
+        if further in recipe.steps:
+            continue
         if not recipe.chain("features"):
             raise BadInput(f"{recipe.name} looks at no features, so that none can be put beside them")
         ordered = tuple(sorted((*recipe.steps, further), key=lambda step: STAGES.index(step.stage)))
@@ -208,10 +210,10 @@ def _recipe(system: str, content: System, name: str, variant: Variant) -> Recipe
             chosen[stage] = own
         elif inherited is not None and not replaced:
             chosen[stage] = inherited
+        if stage == "features" and variant.further is not None:
+            before = list(_specs(stage, chosen[stage])) if stage in chosen else []
+            chosen[stage] = [*before, *_specs("further", variant.further)]
     full = f"{system}.{name}"
-    if variant.further is not None:
-        own = list(_specs("features", chosen["features"])) if "features" in chosen else []
-        chosen["features"] = [*own, *_specs("further", variant.further)]
     _check_shape(full, chosen)
     about = content.about.model_dump()
     about |= {key: value for key in ("fidelity", "reason") if (value := getattr(variant, key)) is not None}

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter, uniform_filter
 
 from whorl import api, bearings, grouping, images
 from whorl.alterations import jpeg
-from whorl.attribution import SAVED, attribute, suited
+from whorl.attribution import AFTER_JPEG, attribute, suited
 from whorl.clusters import Bag
+from whorl.compression import strong
 from whorl.features.upsampling import neighbours
+from whorl.fingerprints import quarters
 from whorl.forge.decoders import Decoder
 from whorl.forge.phantom import draw_hospital
 from whorl.grouping import grouped
 from whorl.identification import FINGERPRINT
+from whorl.kernels.differences import half_plane
 from whorl.metrics import adjusted_rand_index
 from whorl.pipeline import Settings
-from whorl.recipes import load
+from whorl.recipes import load, with_further
 from whorl.records import BadInput
 
 REACH = 3
@@ -36,27 +40,25 @@ def bag(table: np.ndarray, other: np.ndarray, directed: bool = True) -> Bag:
     """A bag of one block blind to turns and one that is not."""
     blocks = (other, table)
     noise = tuple(np.eye(block.shape[1]) for block in blocks)
-    return Bag(blocks, noise, directed=1 if directed else None)
+    return Bag(blocks, noise, directed=(1,) if directed else ())
 
 
-def test_neighbours_are_correlations_of_evened_residuals_by_row_and_column():
-    found = neighbours(ODD[:1], reach=1, around=9)[0].reshape(-1)
-    assert found.shape == (8 * 1 * 2 + 3,)
-    from scipy.ndimage import gaussian_filter, uniform_filter
-
-    grey = ODD[0].astype(np.float64)
+@pytest.mark.parametrize(("reach", "shape"), [(1, (63, 63)), (3, (63, 50)), (2, (40, 61))])
+def test_neighbours_are_correlations_of_evened_residuals_by_row_and_column(reach, shape):
+    stack = ODD[:1, : shape[0], : shape[1]]
+    found = neighbours(stack, reach=reach, around=9)[0]
+    assert found.shape == (8 * reach * (reach + 1) + 3,)
+    grey = stack[0].astype(np.float64)
     fine = grey - gaussian_filter(grey, 1.0, mode="reflect")
     even = np.clip(fine / (uniform_filter(np.abs(fine), 9, mode="nearest") + 0.25), -3, 3)
-    whole = (even**2).sum()
     expected = []
-    for down, across in ((0, 0), (0, 1), (1, -1), (1, 0), (1, 1)):
-        sums = np.zeros(4)
-        for y in range(63 - down):
-            for x in range(max(0, -across), 63 - max(0, across)):
-                row, column = (-1) ** y, (-1) ** x
-                sums += even[y, x] * even[y + down, x + across] * np.array([1, row, column, row * column])
-        expected += list(sums / whole)
-    np.testing.assert_allclose(found, expected[1:], atol=2e-5)
+    for down, across in half_plane(reach):
+        first = even[: shape[0] - down, max(0, -across) : shape[1] - max(0, across)]
+        second = even[down:, max(0, across) : shape[1] - max(0, -across)]
+        rows = (-1.0) ** np.arange(len(first))[:, None]
+        columns = (-1.0) ** (np.arange(first.shape[1]) + max(0, -across))[None]
+        expected += [(first * second * sign).sum() for sign in (1, rows, columns, rows * columns)]
+    np.testing.assert_allclose(found, np.array(expected[1:]) / expected[0], atol=2e-5)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,7 @@ def test_neighbours_are_correlations_of_evened_residuals_by_row_and_column():
 )
 def test_a_turned_picture_has_the_turned_numbers(changed, way):
     lies, turned = (bearings._planes(neighbours(stack)) for stack in (ODD, changed(ODD)))
-    np.testing.assert_allclose(turned, bearings._lying(lies, *way), atol=1e-5)
+    np.testing.assert_allclose(turned, bearings._lying(lies, bearings.Way(*way)), atol=1e-5)
     assert np.abs(turned - lies).max() > 0.01
 
 
@@ -80,7 +82,7 @@ def test_a_picture_cut_at_an_odd_place_has_the_numbers_of_a_moved_one(first, way
     stack = leaning(40, 0, 0.8)
     cut = stack[:, first[0] : first[0] + 61, first[1] : first[1] + 61]
     lies, moved = (bearings._planes(neighbours(one)).mean(0) for one in (stack[:, :61, :61], cut))
-    as_if = bearings._lying(lies[None], *way)[0]
+    as_if = bearings._lying(lies[None], bearings.Way(*way))[0]
     assert np.abs(moved - as_if).max() < 0.2 * np.abs(moved - lies).max()
 
 
@@ -98,12 +100,19 @@ def test_one_generator_in_two_bearings_is_seen_and_two_generators_are_not(change
 
 
 def test_groups_that_differ_by_chance_only_are_nobodys_turned_copies():
-    table = neighbours(leaning(120, 5, 0.8))
+    noise = np.random.default_rng(5).standard_normal((120, 64, 64))
+    table = neighbours(np.clip(np.rint(120 + 12 * noise), 0, 255).astype(np.uint8))  # alike in all bearings
     for seed in range(20):
         labels = np.random.default_rng(seed).integers(0, 6, 120)
         assert not bearings.turned_copies(table, labels)
     assert not bearings.turned_copies(table, np.zeros(120, np.int64))
-    assert not bearings.turned_copies(table, np.arange(120)), "single pictures are no evidence"
+
+
+@pytest.mark.parametrize(("few", "seen"), [(11, False), (12, True)])
+def test_fewer_pictures_than_make_a_generator_are_no_evidence(few, seen):
+    stack = leaning(40 + few, 1, 0.8)
+    stack[40:] = stack[40:, ::-1]
+    assert bearings.turned_copies(neighbours(stack), np.repeat([0, 1], [40, few])) == seen
 
 
 def test_two_generators_half_of_whose_pictures_are_mirrored_are_told_apart_by_what_is_blind_to_that():
@@ -112,15 +121,39 @@ def test_two_generators_half_of_whose_pictures_are_mirrored_are_told_apart_by_wh
     blind = rng.standard_normal((120, 12)) + 1.5 * truth[:, None]
     stack = leaning(120, 6, 0.8)
     straight = grouped(bag(neighbours(stack), blind), 0, 2)
-    assert straight.bag.directed == 1, "nothing lies another way"
+    assert straight.bag.directed == (1,), "nothing lies another way"
     stack[::2] = stack[::2, ::-1]
     mixed = neighbours(stack)
     trusting = grouped(bag(mixed, blind, directed=False), 0, 2)
     assert bearings.turned_copies(mixed, trusting.labels)
     assert adjusted_rand_index(truth, trusting.labels) < 0.2, "the mirror image is what divides"
     careful = grouped(bag(mixed, blind), 0, 2)
-    assert careful.bag.directed is None
+    assert careful.bag.directed == ()
     assert adjusted_rand_index(truth, careful.labels) > 0.9
+
+
+def test_an_unasked_number_is_not_raised_by_a_mirror_image_either():
+    stack = leaning(120, 6, 0.8)
+    stack[::2] = stack[::2, ::-1]
+    blind = np.random.default_rng(0).standard_normal((120, 12))
+    mixed = neighbours(stack)
+    assert grouped(bag(mixed, blind, directed=False), 0).found == 2
+    for count in (None, 1):
+        careful = grouped(bag(mixed, blind), 0, count)
+        assert careful.found == 1
+        assert careful.bag.directed == ()
+
+
+def test_every_block_that_depends_on_bearing_is_left_out_unless_there_is_no_other():
+    stack = leaning(120, 6, 0.8)
+    stack[::2] = stack[::2, ::-1]
+    tables = neighbours(stack), neighbours(stack, reach=1)
+    noise = tuple(np.eye(table.shape[1]) for table in tables)
+    blind = np.random.default_rng(0).standard_normal((120, 12))
+    both = Bag((*tables, blind), (*noise, np.eye(12)), directed=(0, 1))
+    assert len(grouped(both, 0, 2).bag.blocks) == 1
+    alone = Bag(tables, noise, directed=(0, 1))
+    assert grouped(alone, 0, 2).bag is alone
 
 
 def test_what_depends_on_bearing_is_asked_only_of_pictures_saved_as_strong_jpeg():
@@ -128,21 +161,37 @@ def test_what_depends_on_bearing_is_asked_only_of_pictures_saved_as_strong_jpeg(
     assert suited(images.load(stack, name="bag")) == FINGERPRINT
     assert suited(images.load(jpeg(stack, 95), name="bag")) == FINGERPRINT
     saved = jpeg(stack, 75)
-    assert suited(images.load(saved, name="bag")) == SAVED
-    assert suited(images.load(saved[::-1], name="bag")) == SAVED
+    assert suited(images.load(saved, name="bag")) == AFTER_JPEG
+    assert suited(images.load(saved[::-1], name="bag")) == AFTER_JPEG
     few = np.concatenate([jpeg(stack[:20], 75), stack[20:]])
     assert suited(images.load(few, name="bag")) == FINGERPRINT
-    blind, seeing = (load(name).chain("features") for name in (FINGERPRINT, SAVED))
+    assert strong(np.concatenate([jpeg(stack[:24], 75), stack[24:]])) > 0, "half of them are enough"
+    assert strong(np.concatenate([jpeg(stack[:24], 75), jpeg(stack[24:], 95)])) == strong(saved[:24])
+    assert abs(strong(saved.astype(np.float32)) - 75) <= 3
+    blind, seeing = (load(name).chain("features") for name in (FINGERPRINT, AFTER_JPEG))
     assert seeing[: len(blind)] == blind
     assert [step.name for step in seeing[len(blind) :]] == [bearings.DIRECTED]
 
 
 def test_the_recipe_is_the_one_suited_unless_one_is_named():
     saved = jpeg(leaning(30, 10, 0.8), 75)
-    asked = (None, SAVED), (FINGERPRINT, FINGERPRINT)
+    asked = (None, AFTER_JPEG), (FINGERPRINT, FINGERPRINT)
     for named, used in asked:
         record = api.attribute(saved, count=1, recipe=named).record
         assert list(record.provenance["recipes"]) == [used]
+
+
+def test_the_block_named_once_more_counts_once():
+    twice = with_further(load(AFTER_JPEG), [bearings.DIRECTED])
+    assert twice == load(AFTER_JPEG)
+    wider = with_further(load(FINGERPRINT), [bearings.DIRECTED, bearings.DIRECTED])
+    assert [step.name for step in wider.chain("features")].count(bearings.DIRECTED) == 1
+
+
+def test_quarters_keep_even_rows_and_the_blocks_of_jpeg():
+    stack = np.arange(250 * 121, dtype=np.int64).reshape(1, 250, 121)
+    begun = [divmod(int(part[0, 0]), 121) for part in quarters(stack)]
+    assert begun == [(0, 0), (0, 56), (184, 0), (184, 56)]
 
 
 def test_the_answer_names_what_was_used_and_says_what_was_left_out(monkeypatch):
@@ -151,7 +200,7 @@ def test_the_answer_names_what_was_used_and_says_what_was_left_out(monkeypatch):
     saved = images.load(jpeg(np.concatenate(made), 75), name="bag")
 
     def asked():
-        found = attribute(images=saved, recipe=load(SAVED), settings=Settings(), count=2)
+        found = attribute(images=saved, recipe=load(AFTER_JPEG), settings=Settings(), count=2)
         return dict(found.separations[0].blocks), [note for note in found.notes if "lie another way" in note]
 
     blocks, notes = asked()
@@ -169,5 +218,7 @@ def test_neighbours_say_how_small_a_picture_may_be():
     assert np.isfinite(neighbours(np.full((2, 32, 32), 7, np.uint8))).all()
     with pytest.raises(BadInput, match=r"neighbours needs pictures of 16 pixels or more: give --size 16"):
         neighbours(ODD[:, :15, :15])
+    with pytest.raises(BadInput, match="around 8: give an odd number"):
+        neighbours(ODD, around=8)
     with pytest.raises(BadInput, match="of 20 pixels"):
         neighbours(ODD[:, :19, :19], reach=9)

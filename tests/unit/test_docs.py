@@ -17,7 +17,19 @@ import pytest
 from cyclopts import CycloptsError
 
 import whorl
-from whorl import attribution, clusters, conclusions, content, images, pipeline, recipes, standins, steps
+from whorl import (
+    attribution,
+    clusters,
+    compression,
+    conclusions,
+    content,
+    grouping,
+    images,
+    pipeline,
+    recipes,
+    standins,
+    steps,
+)
 from whorl.cli import app
 from whorl.conclusions import Rules
 from whorl.pipeline import Settings
@@ -268,9 +280,10 @@ def test_concepts_state_the_thresholds_of_the_code():
         f"up to {content.LOOKED_AT} pictures of the bag",
         f"So {len(standins.KINDS)} stand-ins",
         f"learn from up to {standins.LEARNED} pictures of the bag and make up to {standins.MADE} each",
-        f"{attribution.RESAMPLES} random halves of the pictures",
+        f"{grouping.RESAMPLES} random halves of the pictures",
         f"{attribution.FOLDS} folds, {attribution.REPEATS} times",
-        f"divided further, 1 to {attribution.MOST}.",
+        f"After JPEG below quality {compression.STRONG} little",
+        f"divided further, 1 to {grouping.MOST}.",
     ):
         assert phrase in text, phrase
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 Fingerprint = Annotated[str, Parameter(help="Recipe whose features are the fingerprint.")]
 Suited = Annotated[
     str | None,
-    Parameter(help="Recipe whose features are the fingerprint; by how the pictures were saved if not given."),
+    Parameter(
+        help="Recipe whose features are the fingerprint; whorl-fingerprint.ward if not given, or .jpeg where "
+        "most pictures were saved as JPEG below quality 90."
+    ),
 ]
 Also = Annotated[
     tuple[str, ...],

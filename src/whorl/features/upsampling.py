@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from whorl.kernels.differences import FLOOR, LINES, SQUARES, beside_others, filtered
+from whorl.kernels.differences import FLOOR, LINES, SQUARES, beside_others, filtered, half_plane
 from whorl.records import Array, BadInput, Count, Floats
 
 VERSION = 1
@@ -18,6 +18,7 @@ LEAST = 16  # pixels of a side
 SMALL = 0.01  # difference below which none is told from none
 SIGNS = np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]])  # of even, odd places
 MOST = 3.0  # times that a residual counts what those around it are, at most
+LITTLE = 0.01  # mean square of evened residuals, below which correlations are small
 SIGMA = 1.0  # of the blur that leaves residuals
 
 
@@ -27,10 +28,7 @@ def phases(images: Array, around: Count = 9) -> Floats:
     (n, h, w) -> (n, 26): for every filter the logarithm of how much rows, columns and their checkerboard
     differ in the mean residual, beside `around` × `around` places about it, and in the share without any.
     """
-    if around % 2 == 0:
-        raise BadInput(f"upsampling.phases: around {around}: give an odd number")
-    if min(images.shape[1:]) < LEAST:
-        raise BadInput(f"upsampling.phases needs pictures of {LEAST} pixels or more: give --size {LEAST}")
+    _check(images, "phases", around, LEAST)
     table = np.asarray([_differences(np.rint(image).astype(np.int32), around) for image in images])
     return np.log(table.reshape(len(images), -1) + SMALL).astype(np.float32)
 
@@ -42,15 +40,19 @@ def neighbours(images: Array, reach: Count = 3, around: Count = 9) -> Floats:
     differs between even and odd rows, columns and their checkerboard, beside `around` × `around` places.
     A flip, turn or shift changes it: for pictures that all lie the same way.
     """
-    least = max(LEAST, 2 * (reach + 1))
-    if min(images.shape[1:]) < least:
-        raise BadInput(f"upsampling.neighbours needs pictures of {least} pixels or more: give --size {least}")
+    _check(images, "neighbours", around, max(LEAST, 2 * (reach + 1)))
     even = _evened(images, around)
-    phases = {(down, across): even[:, down::2, across::2] for down in (0, 1) for across in (0, 1)}
-    steps = [(down, across) for down in range(reach + 1) for across in range(-reach, reach + 1)]
-    table = np.concatenate([_together(phases, *step) for step in steps if step >= (0, 0)], axis=1)
+    parts = {(down, across): even[:, down::2, across::2] for down in (0, 1) for across in (0, 1)}
+    table = np.concatenate([_together(parts, *step) for step in half_plane(reach)], axis=1)
     table /= even[0].size
-    return np.asarray(table[:, 1:] / np.maximum(table[:, :1], SMALL), np.float32)
+    return np.asarray(table[:, 1:] / np.maximum(table[:, :1], LITTLE), np.float32)
+
+
+def _check(images: Array, step: str, around: int, least: int) -> None:
+    if around % 2 == 0:
+        raise BadInput(f"upsampling.{step}: around {around}: give an odd number")
+    if min(images.shape[1:]) < least:
+        raise BadInput(f"upsampling.{step} needs pictures of {least} pixels or more: give --size {least}")
 
 
 def _evened(images: Array, around: int) -> Array:
@@ -64,11 +66,11 @@ def _evened(images: Array, around: int) -> Array:
     return np.asarray(np.clip(residual / others, -MOST, MOST))
 
 
-def _together(phases: Mapping[tuple[int, int], Array], down: int, across: int) -> Array:
+def _together(parts: Mapping[tuple[int, int], Array], down: int, across: int) -> Array:
     """Sums of products with the pixel so far away, (n, 4): all of them, and the three differences."""
     sums = []
-    for (row, column), one in phases.items():
-        other = phases[(row + down) % 2, (column + across) % 2]
+    for (row, column), one in parts.items():
+        other = parts[(row + down) % 2, (column + across) % 2]
         here, there = _overlap(one.shape[1:], other.shape[1:], ((row + down) // 2, (column + across) // 2))
         sums.append(np.einsum("nij,nij->n", one[:, here[0], here[1]], other[:, there[0], there[1]]))
     return np.asarray(np.column_stack(sums) @ SIGNS)

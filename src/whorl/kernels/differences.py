@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,11 @@ def beside_others(residual: Array, weights: Array, around: int, step: float) -> 
     _kernels()[1](residual, around // 2, step, FLOOR * float(np.abs(weights).max()), sums, sized, phases)
     rows, columns = ((side + 1) // 2 - np.array([0, side % 2]) for side in residual.shape)
     return sized, phases / np.maximum(np.outer(rows, columns), 1)
+
+
+def half_plane(reach: int) -> list[tuple[int, int]]:
+    """Steps down and across up to `reach` away, none the opposite of another; the first leads nowhere."""
+    return [step for step in product(range(reach + 1), range(-reach, reach + 1)) if step >= (0, 0)]
 
 
 @cache
