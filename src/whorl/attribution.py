@@ -12,7 +12,7 @@ from whorl import clusters, confounders, content, pipeline, scenes, separations
 from whorl.agreement import agreement
 from whorl.bearings import DIRECTED, directed
 from whorl.clusters import Part
-from whorl.compression import strong
+from whorl.compression import ASKED, strong
 from whorl.evaluate import label_measures
 from whorl.fingerprints import looks
 from whorl.grouping import MOST, Grouping, Half, grouped, halves
@@ -28,7 +28,6 @@ REPEATS = 4
 FOLDS = 5
 AFTER_JPEG = "whorl-fingerprint.jpeg"  # recipe for pictures saved as strong JPEG
 SAMPLED = 1500
-ASKED = 64  # pictures that are asked how they were saved
 
 
 def suited(images: ImageSet) -> str:

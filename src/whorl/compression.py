@@ -11,6 +11,7 @@ _USUAL = 12.0  # quantisation step of the low frequencies that JPEG's own table 
 LEAST_SIDE = 24  # a smaller picture has too few blocks
 _ZERO = 0.75  # rounding to whole grey levels moves a coefficient that was 0 by less
 _STEEPEST = 16.0
+ASKED = 64  # pictures of a bag that say how it was saved
 STRONG = 90  # quality below which generators leave much less
 _ANGLE = (2 * np.arange(8)[None, :] + 1) * np.arange(8)[:, None] * np.pi / 16
 _COSINES = np.cos(_ANGLE) * np.where(np.arange(8) == 0, np.sqrt(1 / 8), 1 / 2)[:, None]

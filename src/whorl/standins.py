@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from whorl.alterations import grey, jpeg
-from whorl.compression import saved
+from whorl.compression import ASKED, saved
 from whorl.forge.decoders import Decoder
 from whorl.records import Array
 
@@ -26,7 +26,6 @@ MADE = 100  # pictures of a stand-in, fewer where they are larger than SIDE
 FEWEST = 25
 SIDE = 256
 LEAST = 24  # pictures of the bag, and pixels of a side, without which there are no stand-ins
-ASKED = 64  # pictures that are asked how they were saved
 
 
 def standins(pixels: Array, order: Array, seed: int) -> Iterator[Array]:
